@@ -1,0 +1,123 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// delivery brings one run's changes to one target.
+type delivery struct {
+	*Runner
+	log     *slog.Logger
+	run     *Run
+	target  Target
+	stages  *Stages
+	counts  Delivery
+	refused []RefusedRow
+}
+
+// deliver decides what changed and sends it. Intents are durable before the first request, confirmations after each.
+func (d *delivery) deliver(ctx context.Context, scores []Score, full bool) error {
+	start := time.Now()
+	defer func(calls int) {
+		d.counts.APICalls = d.target.Sink.Calls() - calls
+		d.stages.Deliver += time.Since(start).Milliseconds()
+	}(d.target.Sink.Calls())
+
+	identity, err := d.target.Sink.Preflight(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.Ledger.Bind(ctx, d.Job, d.name(), identity); err != nil {
+		return err
+	}
+	if err := d.settle(ctx); err != nil {
+		return err
+	}
+	decision, err := d.decide(ctx, scores, full)
+	if err != nil {
+		return err
+	}
+	start = time.Now()
+	if len(decision.Changes) == 0 {
+		return nil
+	}
+	if err := d.Ledger.Intend(ctx, d.run, d.name(), d.Model.Name(), decision.Changes); err != nil {
+		return fmt.Errorf("record intents: %w", err)
+	}
+	return d.write(ctx, decision.Changes)
+}
+
+func (d *delivery) name() string { return d.target.Sink.Name() }
+
+// settle waits until a request that an interrupted run may have left on its way can no longer arrive.
+func (d *delivery) settle(ctx context.Context) error {
+	last, err := d.Ledger.Unsettled(ctx, d.Job, d.name())
+	if err != nil {
+		return fmt.Errorf("read open intents: %w", err)
+	}
+	wait := time.Until(last.Add(d.target.Settle))
+	if last.IsZero() || wait <= 0 {
+		return nil
+	}
+	d.log.Warn("waiting: an earlier run may have left a request on its way", "wait_ms", wait.Milliseconds())
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *delivery) decide(ctx context.Context, scores []Score, full bool) (Decision, error) {
+	start := time.Now()
+	decision, err := d.Decide(d.run, d.Model.Name(), scores, d.Ledger.Confirmed(ctx, d.Job, d.name()), full)
+	d.stages.Decide += time.Since(start).Milliseconds()
+	if err != nil {
+		return decision, fmt.Errorf("compare with what was confirmed: %w", err)
+	}
+	d.counts.Changes = len(decision.Changes)
+	d.counts.Unchanged, d.counts.Superseded = decision.Unchanged, decision.Superseded
+	d.log.Info("changes decided", "changed", len(decision.Changes), "unchanged", decision.Unchanged, "superseded", decision.Superseded)
+	return decision, nil
+}
+
+// write sends the changes and settles every intent whose end is known, also when it is told to stop.
+func (d *delivery) write(ctx context.Context, changes []Change) error {
+	settled := context.WithoutCancel(ctx)
+	reported := make(map[string]bool, len(changes))
+	confirm := func(outcomes []Outcome) error {
+		if err := d.Ledger.Confirm(settled, d.run, d.name(), outcomes); err != nil {
+			return fmt.Errorf("record confirmations: %w", err)
+		}
+		for _, o := range outcomes {
+			reported[o.Key] = true
+			d.counts.count(o)
+			if o.Status != Accepted || o.Created {
+				d.refused = append(d.refused, RefusedRow{Target: d.name(), Outcome: o})
+			}
+		}
+		d.progress("deliver to "+d.name(), len(reported), len(changes))
+		return nil
+	}
+	err := d.target.Sink.Write(ctx, d.run, d.Model.Name(), changes, confirm)
+
+	var unsent []Outcome
+	for _, c := range changes {
+		if !reported[c.Key] {
+			unsent = append(unsent, Outcome{Key: c.Key, Status: NotSent})
+		}
+	}
+	if len(unsent) > 0 {
+		d.counts.NotSent += len(unsent)
+		if cerr := d.Ledger.Confirm(settled, d.run, d.name(), unsent); cerr != nil {
+			err = errors.Join(err, fmt.Errorf("record what was not sent: %w", cerr))
+		}
+	}
+	return err
+}

@@ -1,0 +1,96 @@
+package pipeline
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Source yields what a dataprep script gives as of an instant.
+type Source interface {
+	// Digest identifies the script's text: the hex SHA-256 of its bytes.
+	Digest() string
+	// Read runs the script as of run.AsOf and hands the result to rows, batch by batch. It returns when the result is
+	// drained and the connection closed. When the warehouse asks for it (a serialization conflict, a lost connection),
+	// Read starts again on a new connection, and rows with it, a bounded number of times.
+	Read(ctx context.Context, run *Run, rows Rows) error
+}
+
+// Rows receives a dataprep result.
+type Rows interface {
+	// Begin comes once per attempt, before any row, with the columns beside the key (no values yet). What an earlier
+	// attempt gave is void. An error stops the read.
+	Begin(columns []Column) error
+	// Add takes the next rows. The batch is valid until Add returns.
+	Add(batch *Batch) error
+}
+
+// Model is a loaded bundle.
+type Model interface {
+	// Name is the model as targets show it: the bundle's name, "@" and the first 8 digits of its digest.
+	Name() string
+	// Digest is the hex SHA-256 of the bundle's manifest, which holds the digests of its other files.
+	Digest() string
+	// Bind matches the columns with the contract, by name and in whatever order. Its error lists every column that is
+	// missing, surplus or of another type.
+	Bind(columns []Column) (Scorer, error)
+}
+
+// Scorer scores batches that have the columns it was bound to. It keeps scratch memory: one goroutine at a time.
+type Scorer interface {
+	// Score appends one score, or one rejection, per row.
+	Score(batch *Batch, scores []Score, rejected []Rejection) ([]Score, []Rejection)
+}
+
+// Decide compares the scores, in ascending order of key, with what the target confirmed, in the same order, and picks
+// the changes. It is a pure function. With full, equal scores are changes too; a newer version at the target always wins.
+type Decide func(run *Run, model string, scores []Score, confirmed iter.Seq2[Confirmed, error], full bool) (Decision, error)
+
+// Decision is what to send to one target, in ascending order of key, and how many scores stay.
+type Decision struct {
+	Changes    []Change
+	Unchanged  int
+	Superseded int
+}
+
+// Sink is a target's adapter.
+type Sink interface {
+	// Name is the target's name in config, ledger and log.
+	Name() string
+	// Preflight logs in where it must, checks that the target can take the changes, and returns what identifies it
+	// (the org's id): a ledger is bound to one.
+	Preflight(ctx context.Context) (identity string, err error)
+	// Write sends the changes in order and calls confirm, from one goroutine, after every answered request. A change it
+	// put on the wire is reported exactly once (Unknown if no answer came); one it never reports never left. An error
+	// from confirm ends the delivery. Write's own error concerns the delivery as a whole; the rest is per row. When ctx
+	// ends, Write stops at the next request boundary.
+	Write(ctx context.Context, run *Run, model string, changes []Change, confirm func([]Outcome) error) error
+	// Calls returns the number of API calls made so far.
+	Calls() int
+}
+
+// Ledger is the local record of runs and of what each target confirmed. Every method that changes it is durable when it
+// returns.
+type Ledger interface {
+	// Begin opens a run at asOf under the next free attempt.
+	Begin(ctx context.Context, job string, slot, asOf time.Time) (*Run, error)
+	// Bind ties the job's records of a target to the target's identity, or refuses if they belong to another.
+	Bind(ctx context.Context, job, target, identity string) error
+	// Confirmed yields, in ascending order of key, what the target confirmed or may have received.
+	Confirmed(ctx context.Context, job, target string) iter.Seq2[Confirmed, error]
+	// Unsettled returns when the newest write without an answer was intended; the zero time if there is none.
+	Unsettled(ctx context.Context, job, target string) (time.Time, error)
+	// Intend records what is about to be sent.
+	Intend(ctx context.Context, run *Run, target, model string, changes []Change) error
+	// Confirm settles intents: Accepted becomes what the target confirmed; Refused, Retry and NotSent leave what was
+	// known before; Unknown stays open.
+	Confirm(ctx context.Context, run *Run, target string, outcomes []Outcome) error
+	// Finish records the run's summary and the rows that were rejected by the contract or refused by a target.
+	Finish(ctx context.Context, summary *Summary, rejected []Rejection, refused []RefusedRow) error
+}
+
+// RefusedRow is an outcome that was not Accepted, with its target.
+type RefusedRow struct {
+	Target string
+	Outcome
+}

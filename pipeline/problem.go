@@ -1,0 +1,41 @@
+package pipeline
+
+import "errors"
+
+// Class says who can mend an error, and so which exit code it gets.
+type Class uint8
+
+// The classes of a [Problem]. An error without a class is a failure of the run (exit code 1).
+const (
+	Configuration Class = iota + 1 // a person must edit something: config, script, bundle, permissions (78)
+	TryAgain                       // the same run may succeed later without any edit (75)
+)
+
+// Problem is an error with its class and, kept apart from its text, what the operator can do.
+type Problem struct {
+	Class Class
+	Err   error
+	Hint  string
+}
+
+// Error returns the text of the error, without the hint.
+func (p *Problem) Error() string { return p.Err.Error() }
+
+// Unwrap returns the error itself.
+func (p *Problem) Unwrap() error { return p.Err }
+
+// ClassOf returns the class of the outermost [Problem] in err's chain, or 0.
+func ClassOf(err error) Class {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p.Class
+	}
+	return 0
+}
+
+// HintOf returns the hint of the outermost [Problem] in err's chain, or "".
+func HintOf(err error) string {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p.Hint
+	}
+	return ""
+}

@@ -1,0 +1,205 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// finishTimeout bounds the last ledger write of a run that was told to stop.
+const finishTimeout = 10 * time.Second
+
+// Target is a sink with what the Runner must know of it.
+type Target struct {
+	Sink Sink
+	// Settle is how long a request can go on after its sender died. Until it has passed since the last open intent, no
+	// other value is sent: the late request could overwrite it.
+	Settle time.Duration
+}
+
+// Runner takes one job from its dataprep script to its targets.
+type Runner struct {
+	Job     string
+	Source  Source
+	Model   Model
+	Decide  Decide
+	Targets []Target
+	Ledger  Ledger
+	Log     *slog.Logger
+	// Progress is told how far a stage is; total is 0 where it isn't known. It must not block.
+	Progress func(stage string, done, total int)
+}
+
+// Request says which run is wanted.
+type Request struct {
+	Slot time.Time // zero for a run started by hand
+	AsOf time.Time
+	Full bool // send every score, changed or not
+}
+
+// Run makes one run and returns its summary, which is logged and in the ledger by then. The error says why the run
+// failed or was interrupted, or what kept a target from taking everything; it is nil for a run that ended ok, and for a
+// partial one whose reasons are all per row.
+func (r *Runner) Run(ctx context.Context, req Request) (*Summary, error) {
+	run, err := r.Ledger.Begin(ctx, r.Job, req.Slot, req.AsOf)
+	if err != nil {
+		return nil, fmt.Errorf("open run in ledger: %w", err)
+	}
+	log := r.Log.With("run_id", run.ID, "job", r.Job)
+	log.Info("run started", "as_of", run.AsOf, "attempt", run.Attempt, "version", run.Version, "model", r.Model.Name())
+
+	s := r.summary(run)
+	scores, rejected, err := r.score(ctx, run, s)
+	var refused []RefusedRow
+	if err == nil {
+		refused, err = r.deliverAll(ctx, log, run, req.Full, scores, s)
+	}
+	s.finish(ctx, err)
+
+	fctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	if ferr := r.Ledger.Finish(fctx, s, rejected, refused); ferr != nil {
+		err = errors.Join(err, fmt.Errorf("record run %s in ledger: %w", run.ID, ferr))
+	}
+	logRows(log, rejected, refused)
+	logSummary(log, s, err)
+	return s, err
+}
+
+func (r *Runner) summary(run *Run) *Summary {
+	slot := "manual"
+	if !run.Slot.IsZero() {
+		slot = run.Slot.UTC().Format(time.RFC3339)
+	}
+	return &Summary{
+		ID: run.ID, Job: run.Job, Slot: slot, AsOf: run.AsOf, Attempt: run.Attempt, Version: run.Version,
+		Started: run.Started, Model: r.Model.Name(), ModelDigest: r.Model.Digest(), SQLDigest: r.Source.Digest(),
+	}
+}
+
+// finish derives how the run ended.
+func (s *Summary) finish(ctx context.Context, err error) {
+	s.Duration = time.Since(s.Started).Milliseconds()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		s.End = Interrupted
+	case err != nil && s.Accepted == 0, s.Sent > 0 && s.Accepted == 0:
+		s.End = Failed
+	case err != nil, s.Rejected > 0, s.Accepted < s.Changes:
+		s.End = Partial
+	default:
+		s.End = OK
+	}
+	switch {
+	case err != nil:
+		s.Reason = err.Error()
+	case s.Accepted < s.Changes:
+		s.Reason = fmt.Sprintf("%d of %d changes were not accepted", s.Changes-s.Accepted, s.Changes)
+	case s.Rejected > 0:
+		s.Reason = fmt.Sprintf("%d of %d rows could not be scored", s.Rejected, s.Read)
+	}
+}
+
+// score drains the source and scores what it gives; the scores come back in ascending order of key, each key once.
+func (r *Runner) score(ctx context.Context, run *Run, s *Summary) ([]Score, []Rejection, error) {
+	c := &collector{model: r.Model, progress: r.progress}
+	start := time.Now()
+	err := r.Source.Read(ctx, run, c)
+	s.Read, s.Stages.Score = c.rows, c.scoring.Milliseconds()
+	s.Stages.Read = (time.Since(start) - c.scoring).Milliseconds()
+	if err != nil {
+		return nil, c.rejected, fmt.Errorf("read dataprep result: %w", err)
+	}
+	start = time.Now()
+	scores, duplicates := unique(c.scores)
+	rejected := append(c.rejected, duplicates...)
+	s.Stages.Score += time.Since(start).Milliseconds()
+	s.Scored, s.Rejected = len(scores), len(rejected)
+	switch {
+	case s.Read == 0:
+		return nil, nil, &Problem{Err: errors.New("the dataprep script returned no rows"),
+			Hint: "nothing was sent; check that the source tables are loaded and that the script's filters fit the as-of"}
+	case len(scores) == 0:
+		return nil, rejected, &Problem{Err: fmt.Errorf("all %d rows were rejected, the first because: %s", s.Read, rejected[0].Reason),
+			Hint: "nothing was sent; compare the dataprep result with the model's contract"}
+	}
+	return scores, rejected, nil
+}
+
+// unique sorts the scores by key and takes out every row of a key that occurs more than once: which of them is right
+// can't be told, and the answer must not depend on the order of rows.
+func unique(scores []Score) ([]Score, []Rejection) {
+	slices.SortFunc(scores, func(a, b Score) int { return cmp.Compare(a.Key, b.Key) })
+	var rejected []Rejection
+	kept := scores[:0]
+	for i := 0; i < len(scores); {
+		j := i + 1
+		for j < len(scores) && scores[j].Key == scores[i].Key {
+			j++
+		}
+		if j == i+1 {
+			kept = append(kept, scores[i])
+		} else {
+			for range j - i {
+				rejected = append(rejected, Rejection{Key: scores[i].Key, Reason: fmt.Sprintf("duplicate key: %d rows have it", j-i)})
+			}
+		}
+		i = j
+	}
+	return kept, rejected
+}
+
+// deliverAll goes through the targets; one that fails does not keep the others from theirs.
+func (r *Runner) deliverAll(ctx context.Context, log *slog.Logger, run *Run, full bool, scores []Score, s *Summary) ([]RefusedRow, error) {
+	var refused []RefusedRow
+	var errs []error
+	for _, t := range r.Targets {
+		d := &delivery{Runner: r, log: log.With("target", t.Sink.Name()), run: run, target: t, stages: &s.Stages}
+		err := d.deliver(ctx, scores, full)
+		ts := TargetSummary{Target: t.Sink.Name(), Delivery: d.counts}
+		if err != nil {
+			ts.Error = err.Error()
+			errs = append(errs, fmt.Errorf("deliver to %s: %w", t.Sink.Name(), err))
+		}
+		s.Targets = append(s.Targets, ts)
+		s.Delivery.add(d.counts)
+		refused = append(refused, d.refused...)
+	}
+	return refused, errors.Join(errs...)
+}
+
+func (r *Runner) progress(stage string, done, total int) {
+	if r.Progress != nil {
+		r.Progress(stage, done, total)
+	}
+}
+
+// collector scores batches as they arrive.
+type collector struct {
+	model    Model
+	scorer   Scorer
+	scores   []Score
+	rejected []Rejection
+	rows     int
+	scoring  time.Duration
+	progress func(stage string, done, total int)
+}
+
+func (c *collector) Begin(columns []Column) error {
+	scorer, err := c.model.Bind(columns)
+	c.scorer, c.scores, c.rejected, c.rows = scorer, c.scores[:0], c.rejected[:0], 0
+	return err
+}
+
+func (c *collector) Add(batch *Batch) error {
+	start := time.Now()
+	c.scores, c.rejected = c.scorer.Score(batch, c.scores, c.rejected)
+	c.rows += batch.Rows()
+	c.scoring += time.Since(start)
+	c.progress("read and score", c.rows, 0)
+	return nil
+}

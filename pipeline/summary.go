@@ -1,0 +1,100 @@
+package pipeline
+
+import "time"
+
+// End is how a run ended.
+type End string
+
+// The ends of a run.
+const (
+	OK          End = "ok"          // every row was scored and every change accepted
+	Partial     End = "partial"     // some rows were rejected, or some changes not accepted
+	Failed      End = "failed"      // nothing was delivered
+	Interrupted End = "interrupted" // stopped by a signal, or found open after a crash
+)
+
+// Delivery counts what became of a run's scores at a target.
+// Sent = Accepted + Refused + Unknown; Changes = Sent + NotSent.
+type Delivery struct {
+	Unchanged  int `json:"rows_unchanged"`
+	Superseded int `json:"rows_superseded"` // the target holds, or may hold, a newer version
+	Changes    int `json:"rows_changed"`
+	Sent       int `json:"rows_sent"`
+	Accepted   int `json:"rows_accepted"`
+	Refused    int `json:"rows_refused"`
+	Unknown    int `json:"rows_unknown"`
+	NotSent    int `json:"rows_not_sent"`
+	Created    int `json:"rows_created"` // of Accepted: upserts that inserted a record, an incident
+	APICalls   int `json:"api_calls"`
+}
+
+func (d *Delivery) add(o Delivery) {
+	d.Unchanged += o.Unchanged
+	d.Superseded += o.Superseded
+	d.Changes += o.Changes
+	d.Sent += o.Sent
+	d.Accepted += o.Accepted
+	d.Refused += o.Refused
+	d.Unknown += o.Unknown
+	d.NotSent += o.NotSent
+	d.Created += o.Created
+	d.APICalls += o.APICalls
+}
+
+// count records one outcome as the target gave it.
+func (d *Delivery) count(o Outcome) {
+	switch o.Status {
+	case Accepted:
+		d.Sent++
+		d.Accepted++
+	case Refused, Retry:
+		d.Sent++
+		d.Refused++
+	case Unknown:
+		d.Sent++
+		d.Unknown++
+	case NotSent:
+		d.NotSent++
+	}
+	if o.Created {
+		d.Created++
+	}
+}
+
+// TargetSummary is one target's part of a run.
+type TargetSummary struct {
+	Target string `json:"target"`
+	Delivery
+	Error string `json:"error,omitempty"`
+}
+
+// Stages holds the duration of each stage in milliseconds.
+type Stages struct {
+	Read    int64 `json:"read"` // until the last row was received, without Score
+	Score   int64 `json:"score"`
+	Decide  int64 `json:"decide"`
+	Deliver int64 `json:"deliver"`
+}
+
+// Summary is the record of a run: one log line, and the ledger's row.
+type Summary struct {
+	ID          string          `json:"run_id"`
+	Job         string          `json:"job"`
+	Slot        string          `json:"slot"` // RFC 3339, or "manual"
+	AsOf        time.Time       `json:"as_of"`
+	Attempt     int             `json:"attempt"`
+	Version     int64           `json:"version"`
+	Started     time.Time       `json:"started"`
+	Model       string          `json:"model"`
+	ModelDigest string          `json:"model_digest"`
+	SQLDigest   string          `json:"sql_digest"`
+	Read        int             `json:"rows_read"`
+	Scored      int             `json:"rows_scored"`
+	Rejected    int             `json:"rows_rejected"`
+	Delivery                    // the sum over the targets
+	Targets     []TargetSummary `json:"targets"`
+	Stages      Stages          `json:"stages_ms"`
+	Duration    int64           `json:"dur_ms"`
+	End         End             `json:"end"`
+	Reason      string          `json:"reason,omitempty"`
+}
