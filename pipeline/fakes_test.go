@@ -1,0 +1,212 @@
+package pipeline_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"scored/pipeline"
+)
+
+// table is a Source over rows held in memory: a key and one number each, NaN for a row the model rejects.
+type table struct {
+	rows  []row
+	err   error // after the rows
+	again bool  // start over once, as after a serialization conflict
+}
+
+type row struct {
+	key   string
+	value float64
+}
+
+func (t *table) Digest() string { return "sql" }
+
+func (t *table) Read(ctx context.Context, _ *pipeline.Run, rows pipeline.Rows) error {
+	if t.again {
+		t.again = false
+		if err := t.Read(ctx, nil, rows); err != nil {
+			return err
+		}
+	}
+	if err := rows.Begin([]pipeline.Column{{Name: "x", Kind: pipeline.Number}}); err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(t.rows, 2) {
+		b := &pipeline.Batch{Columns: []pipeline.Column{{Name: "x", Kind: pipeline.Number}}}
+		for _, r := range chunk {
+			b.Keys = append(b.Keys, r.key)
+			b.Columns[0].Numbers = append(b.Columns[0].Numbers, r.value)
+		}
+		if err := rows.Add(b); err != nil {
+			return err
+		}
+	}
+	return t.err
+}
+
+// identity is a Model whose score is its column.
+type identity struct{ bindErr error }
+
+func (identity) Name() string   { return "identity@00000000" }
+func (identity) Digest() string { return "model" }
+
+func (m identity) Bind([]pipeline.Column) (pipeline.Scorer, error) { return m, m.bindErr }
+
+func (identity) Score(b *pipeline.Batch, scores []pipeline.Score, rejected []pipeline.Rejection) ([]pipeline.Score, []pipeline.Rejection) {
+	for i, key := range b.Keys {
+		if v := b.Columns[0].Numbers[i]; math.IsNaN(v) {
+			rejected = append(rejected, pipeline.Rejection{Key: key, Reason: "x: missing"})
+		} else {
+			scores = append(scores, pipeline.Score{Key: key, Score: int(v), Grade: "A", Probability: v / 100})
+		}
+	}
+	return scores, rejected
+}
+
+// everything decides that each score with no equal confirmed one is a change.
+func everything(_ *pipeline.Run, _ string, scores []pipeline.Score, confirmed iter.Seq2[pipeline.Confirmed, error], full bool) (pipeline.Decision, error) {
+	known := map[string]int{}
+	for c, err := range confirmed {
+		if err != nil {
+			return pipeline.Decision{}, err
+		}
+		known[c.Key] = c.Score
+	}
+	var d pipeline.Decision
+	for _, s := range scores {
+		if old, ok := known[s.Key]; ok && old == s.Score && !full {
+			d.Unchanged++
+		} else {
+			d.Changes = append(d.Changes, pipeline.Change{Score: s})
+		}
+	}
+	return d, nil
+}
+
+// memory is a Ledger in memory that also keeps the order of its calls.
+type memory struct {
+	calls     []string
+	intents   map[string]pipeline.Change
+	confirmed map[string]pipeline.Confirmed
+	unsettled time.Time
+	summary   *pipeline.Summary
+	rejected  []pipeline.Rejection
+	refused   []pipeline.RefusedRow
+	confirms  error
+}
+
+func newMemory() *memory {
+	return &memory{intents: map[string]pipeline.Change{}, confirmed: map[string]pipeline.Confirmed{}}
+}
+
+func (m *memory) Begin(_ context.Context, job string, slot, asOf time.Time) (*pipeline.Run, error) {
+	m.calls = append(m.calls, "begin")
+	return pipeline.NewRun(job, slot, asOf, 0, time.Now())
+}
+
+func (m *memory) Bind(_ context.Context, _, _, id string) error {
+	m.calls = append(m.calls, "bind "+id)
+	return nil
+}
+
+func (m *memory) Confirmed(context.Context, string, string) iter.Seq2[pipeline.Confirmed, error] {
+	return func(yield func(pipeline.Confirmed, error) bool) {
+		all := slices.SortedFunc(maps.Values(m.confirmed), func(a, b pipeline.Confirmed) int { return cmp.Compare(a.Key, b.Key) })
+		for _, c := range all {
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *memory) Unsettled(context.Context, string, string) (time.Time, error) {
+	return m.unsettled, nil
+}
+
+func (m *memory) Intend(_ context.Context, _ *pipeline.Run, _, _ string, changes []pipeline.Change) error {
+	m.calls = append(m.calls, fmt.Sprintf("intend %d", len(changes)))
+	for _, c := range changes {
+		m.intents[c.Key] = c
+	}
+	return nil
+}
+
+func (m *memory) Confirm(ctx context.Context, run *pipeline.Run, _ string, outcomes []pipeline.Outcome) error {
+	if err := errors.Join(ctx.Err(), m.confirms); err != nil {
+		return err
+	}
+	m.calls = append(m.calls, fmt.Sprintf("confirm %d", len(outcomes)))
+	for _, o := range outcomes {
+		c, ok := m.intents[o.Key]
+		if !ok {
+			return fmt.Errorf("no intent for %s", o.Key)
+		}
+		if o.Status == pipeline.Accepted {
+			m.confirmed[o.Key] = pipeline.Confirmed{Key: o.Key, Score: c.Score.Score, Version: run.Version}
+		}
+		if o.Status != pipeline.Unknown {
+			delete(m.intents, o.Key)
+		}
+	}
+	return nil
+}
+
+func (m *memory) Finish(ctx context.Context, s *pipeline.Summary, rejected []pipeline.Rejection, refused []pipeline.RefusedRow) error {
+	m.calls = append(m.calls, "finish "+string(s.End))
+	m.summary, m.rejected, m.refused = s, rejected, refused
+	return ctx.Err()
+}
+
+// org is a Sink that sends two changes a request and answers as told.
+type org struct {
+	name      string
+	preflight error
+	answer    func(key string) pipeline.Outcome // nil: accepted
+	failAfter int                               // requests; 0 for never
+	err       error                             // what Write then returns
+	onRequest func()
+	calls     int
+	written   []string
+}
+
+func (o *org) Name() string { return cmp.Or(o.name, "org") }
+
+func (o *org) Preflight(context.Context) (string, error) { return "00D", o.preflight }
+
+func (o *org) Calls() int { return o.calls }
+
+func (o *org) Write(ctx context.Context, _ *pipeline.Run, _ string, changes []pipeline.Change, confirm func([]pipeline.Outcome) error) error {
+	for chunk := range slices.Chunk(changes, 2) {
+		if o.err != nil && o.calls >= o.failAfter {
+			return o.err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if o.onRequest != nil {
+			o.onRequest()
+		}
+		o.calls++
+		var outcomes []pipeline.Outcome
+		for _, c := range chunk {
+			out := pipeline.Outcome{Key: c.Key, Status: pipeline.Accepted}
+			if o.answer != nil {
+				out = o.answer(c.Key)
+			}
+			o.written = append(o.written, c.Key)
+			outcomes = append(outcomes, out)
+		}
+		if err := confirm(outcomes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
