@@ -1,0 +1,81 @@
+# `make demo` runs the main job, `make test` passes every test; `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO     ?= go
+PYTHON ?= python3
+VENV   := .venv
+JSFORCE := sinks/salesforce/fakeorg/jsforce
+LINT   := bin/tools/golangci-lint
+TESTSUM := bin/tools/gotestsum
+
+# The training world of the sample CRM ends here; the demo's ends now.
+TRAIN_END  := 2026-06-30
+TRAIN_FROM := 2025-12-01
+TRAIN_TO   := 2026-05-31
+TRAIN_STEP := 7d
+
+.PHONY: help build demo test test-go test-python lint fuzz bench model testdata prepare node clean FORCE
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+build: bin/scored bin/sandbox ## build the daemon and the sandbox into bin/
+
+bin/scored bin/sandbox: FORCE
+	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/$(@F)
+
+demo: build ## run the main job in a world of its own until Ctrl-C; ONCE=1: one run
+	bin/sandbox demo $(if $(ONCE),--once)
+
+test: prepare lint test-go test-python ## everything: lint, Go with -race, Python, Node
+
+test-go: node $(TESTSUM) ## the Go tests, with the race detector and real PostgreSQL
+	@mkdir -p build
+	$(TESTSUM) --format pkgname --jsonfile build/test.json -- -race -timeout 15m ./...
+	.ci/skips build/test.json docs/testing.md
+
+test-python: $(VENV)/ready ## the exporter's tests, types and style
+	cd python && ../$(VENV)/bin/ruff check . && ../$(VENV)/bin/ruff format --check . && ../$(VENV)/bin/mypy && ../$(VENV)/bin/pytest -q
+
+lint: $(LINT) ## golangci-lint, with the one configuration
+	$(GO) vet ./...
+	$(LINT) run ./...
+
+fuzz: ## fuzz every parser for FUZZTIME (30s) each
+	.ci/fuzz $(or $(FUZZTIME),30s)
+
+bench: ## the benchmarks: rows/s and allocations beside a peer
+	$(GO) test -run '^$$' -bench . -benchmem ./pipeline/... ./sinks/...
+
+model: build $(VENV)/ready ## make the data set with `scored dataset`, train, and write configs/bundles/lead_scoring
+	@mkdir -p build
+	bin/sandbox exec --end $(TRAIN_END) --world training -- bin/scored dataset lead_scoring --config configs/scored.yaml \
+	  --from $(TRAIN_FROM) --to $(TRAIN_TO) --step $(TRAIN_STEP) --labels sql/dataprep/lead_scoring_labels.sql --out build/lead_scoring.csv
+	$(VENV)/bin/python python/train_lead_scoring.py build/lead_scoring.csv configs/bundles/lead_scoring
+
+testdata: $(VENV)/ready ## write the bundles that the Go tests read, with the real scikit-learn
+	$(VENV)/bin/python python/make_testdata.py
+
+prepare: ## install what the tests need where that is allowed (root or CI), else name the command
+	.ci/prepare
+
+node: $(JSFORCE)/node_modules/.ready
+$(JSFORCE)/node_modules/.ready: $(JSFORCE)/package-lock.json
+	npm ci --prefix $(JSFORCE) --no-audit --no-fund
+	touch $@
+
+$(VENV)/ready: python/requirements.txt python/pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r python/requirements.txt -e python
+	touch $@
+
+# The tools have a go.mod of their own: the product's go.mod lists what the product needs.
+bin/tools/%: .ci/tools/go.mod .ci/tools/go.sum
+	GOBIN=$(CURDIR)/bin/tools $(GO) install -C .ci/tools tool
+	touch bin/tools/*
+
+clean: ## remove what the targets above made
+	rm -rf bin build $(VENV) $(JSFORCE)/node_modules

@@ -1,0 +1,108 @@
+// Command scored keeps scores fresh where people work: it runs dataprep SQL in Redshift, scores the rows with a model
+// bundle and sends the scores that changed to Salesforce.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"scored/pipeline"
+)
+
+// Exit codes are part of the interface: systemd, Rundeck and scripts act on them (docs/exit-codes.md).
+const (
+	exitOK            = 0
+	exitFailed        = 1
+	exitUsage         = 2
+	exitPartial       = 3
+	exitTryAgain      = 75
+	exitConfiguration = 78
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the run stops at the next request boundary; a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// execute runs one verb and returns its exit code.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var verb bool // whether a verb was reached: before that, an error is one of usage
+	root := &cobra.Command{
+		Use:   "scored",
+		Short: "Keep scores fresh where people work",
+		Long: "scored runs dataprep SQL in Amazon Redshift, scores the rows with a model bundle and sends the scores\n" +
+			"that changed to Salesforce, logging every run.",
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		PersistentPreRun: func(*cobra.Command, []string) { verb = true },
+	}
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	config := root.PersistentFlags().StringP("config", "c", defaultConfig(), "the config file (or SCORED_CONFIG)")
+	root.AddCommand(runCommand(config), checkCommand(config), datasetCommand(config))
+
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		report(stderr, err)
+	}
+	if err != nil && !verb {
+		return exitUsage
+	}
+	return exitCode(err)
+}
+
+func defaultConfig() string {
+	if path := os.Getenv("SCORED_CONFIG"); path != "" {
+		return path
+	}
+	return "/etc/scored/scored.yaml"
+}
+
+// exit is an error that was reported already and only carries its code.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// usage is an error in the arguments that the verb itself found.
+type usage struct{ error }
+
+func report(w io.Writer, err error) {
+	if _, reported := errors.AsType[exit](err); reported {
+		return
+	}
+	fmt.Fprintf(w, "scored: %v\n", err)
+	if hint := pipeline.HintOf(err); hint != "" {
+		fmt.Fprintf(w, "  -> %s\n", hint)
+	}
+}
+
+func exitCode(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if code, ok := errors.AsType[exit](err); ok {
+		return int(code)
+	}
+	if _, ok := errors.AsType[usage](err); ok {
+		return exitUsage
+	}
+	switch pipeline.ClassOf(err) {
+	case pipeline.Configuration:
+		return exitConfiguration
+	case pipeline.TryAgain:
+		return exitTryAgain
+	default:
+		return exitFailed
+	}
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"scored/pipeline"
+)
+
+// sampleSize is how many changes of each target a dry run shows.
+const sampleSize = 10
+
+func runCommand(config *string) *cobra.Command {
+	var asOf string
+	var dryRun, full bool
+	cmd := &cobra.Command{
+		Use:   "run JOB",
+		Short: "Make one run of a job now",
+		Long: "run reads the job's dataprep result, scores it and sends what changed since the target last confirmed it.\n" +
+			"Exit code 0: everything was accepted; 3: some rows were not; 75: nothing was, and the same run may succeed\n" +
+			"later; 78: something must be edited first.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at, err := parseAsOf(asOf, time.Now())
+			if err != nil {
+				return usage{err}
+			}
+			open := openLedger
+			if dryRun {
+				open = readLedger
+			}
+			console := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr())
+			j, err := wire(*config, args[0], open, console)
+			if err != nil {
+				return err
+			}
+			defer j.close()
+			req := pipeline.Request{AsOf: at, Full: full}
+			if dryRun {
+				return runDry(cmd.Context(), j, req, console.out)
+			}
+			return runOnce(cmd.Context(), j, req, console.out)
+		},
+	}
+	cmd.Flags().StringVar(&asOf, "as-of", "", "the instant the dataprep script sees as now, RFC 3339 or YYYY-MM-DD, UTC (default: now)")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change, with a sample, and write nothing")
+	cmd.Flags().BoolVar(&full, "full", false, "send every score, changed or not")
+	return cmd
+}
+
+func runOnce(ctx context.Context, j *job, req pipeline.Request, out io.Writer) error {
+	s, err := j.runner.Run(ctx, req)
+	j.console.end()
+	if s == nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: %s", s.ID, s.End)
+	if s.Reason != "" {
+		fmt.Fprintf(out, ": %s", s.Reason)
+	}
+	fmt.Fprintf(out, "\n  %d rows read, %d scored, %d rejected; %d unchanged, %d superseded, %d sent: %d accepted, %d refused, %d unknown, %d not sent\n",
+		s.Read, s.Scored, s.Rejected, s.Unchanged, s.Superseded, s.Sent, s.Accepted, s.Refused, s.Unknown, s.NotSent)
+	if s.Created > 0 {
+		fmt.Fprintf(out, "  INCIDENT: %d leads were created that were not in the org; the log names their keys\n", s.Created)
+	}
+	if hint := pipeline.HintOf(err); hint != "" {
+		fmt.Fprintf(out, "  -> %s\n", hint)
+	}
+	return endCode(s, err)
+}
+
+// endCode turns the way a run ended into an exit code. The run's own words are printed and logged by then.
+func endCode(s *pipeline.Summary, err error) error {
+	switch s.End {
+	case pipeline.OK:
+		return err
+	case pipeline.Partial:
+		return exit(exitPartial)
+	case pipeline.Interrupted:
+		return exit(exitTryAgain)
+	default:
+		return exit(max(exitFailed, exitCode(err)))
+	}
+}
+
+func runDry(ctx context.Context, j *job, req pipeline.Request, out io.Writer) error {
+	plan, err := j.runner.DryRun(ctx, req)
+	j.console.end()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "dry run as of %s: %d rows read, %d scored, %d rejected; nothing was written\n",
+		req.AsOf.Format(time.RFC3339), plan.Read, plan.Scored, len(plan.Rejected))
+	for _, r := range plan.Rejected[:min(len(plan.Rejected), sampleSize)] {
+		fmt.Fprintf(out, "  rejected %s: %s\n", r.Key, r.Reason)
+	}
+	for _, t := range plan.Targets {
+		fmt.Fprintf(out, "%s: %d would change, %d unchanged, %d superseded\n", t.Target, len(t.Changes), t.Unchanged, t.Superseded)
+		printSample(out, t.Changes[:min(len(t.Changes), sampleSize)])
+	}
+	return nil
+}
+
+func printSample(out io.Writer, changes []pipeline.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "  key\tscore\tgrade\tbefore")
+	for _, c := range changes {
+		before := "none"
+		if c.Before != nil {
+			before = fmt.Sprintf("%d %s (%s)", c.Before.Score, c.Before.Grade, c.Before.Model)
+		}
+		fmt.Fprintf(w, "  %s\t%d\t%s\t%s\n", c.Key, c.Score.Score, c.Grade, before)
+	}
+	w.Flush()
+}
+
+// parseAsOf reads --as-of. The future is refused: its version would beat every run until then.
+func parseAsOf(text string, now time.Time) (time.Time, error) {
+	now = now.UTC().Truncate(time.Second)
+	if text == "" {
+		return now, nil
+	}
+	at, err := parseInstant(text)
+	if err != nil {
+		return at, fmt.Errorf("--as-of: %w", err)
+	}
+	if at.After(now) {
+		return at, fmt.Errorf("--as-of %s is in the future", text)
+	}
+	return at, nil
+}
+
+// parseInstant reads an instant of whole seconds: RFC 3339, or a date for its midnight in UTC.
+func parseInstant(text string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil {
+			if at.Nanosecond() != 0 {
+				return at, errors.New("whole seconds only")
+			}
+			return at.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is neither RFC 3339 (2026-11-22T13:15:00Z) nor a date (2026-11-22)", text)
+}
+
