@@ -151,4 +151,3 @@ func parseInstant(text string) (time.Time, error) {
 	}
 	return time.Time{}, fmt.Errorf("%q is neither RFC 3339 (2026-11-22T13:15:00Z) nor a date (2026-11-22)", text)
 }
-

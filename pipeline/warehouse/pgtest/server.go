@@ -74,20 +74,34 @@ func reachable(dir string) bool {
 
 func initdb(ctx context.Context, o Options, dir string, owner *syscall.Credential) error {
 	args := []string{"-D", filepath.Join(dir, "data"), "-U", User, "-E", "UTF8", "--locale=C", "--no-sync", "-A"}
-	cmd := exec.CommandContext(ctx, filepath.Join(o.Bin, "initdb"))
 	if o.Password == "" {
 		args = append(args, "trust")
 	} else {
-		args = append(args, "scram-sha-256", "--pwfile=/dev/stdin")
-		cmd.Stdin = strings.NewReader(o.Password + "\n")
+		file, err := passwordFile(dir, o.Password, owner)
+		if err != nil {
+			return err
+		}
+		args = append(args, "scram-sha-256", "--pwfile="+file)
 	}
-	cmd.Args = append(cmd.Args, args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(o.Bin, "initdb"), args...)
 	cmd.Dir = dir
 	cmd.SysProcAttr = attributes(owner)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, tail(out))
 	}
 	return nil
+}
+
+func passwordFile(dir, password string, owner *syscall.Credential) (string, error) {
+	file := filepath.Join(dir, "password")
+	err := os.WriteFile(file, []byte(password+"\n"), 0o600)
+	if err == nil && owner != nil {
+		err = os.Chown(file, int(owner.Uid), int(owner.Gid))
+	}
+	if err != nil {
+		return "", fmt.Errorf("hand the password to initdb: %w", err)
+	}
+	return file, nil
 }
 
 // server is a running postgres.

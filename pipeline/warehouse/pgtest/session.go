@@ -226,12 +226,8 @@ func (s *session) fromServer() error {
 			err = s.client.queue(status(ps, s.askedUTF8)...)
 		case 'Z':
 			rows = 0
-			if verdict := s.verdict.Swap(nil); verdict != nil {
-				err = s.client.queue(verdict)
-			}
-			if err == nil {
-				err = s.client.write(frame)
-			}
+			s.midway.Store(nil)
+			err = s.conclude(frame)
 		case 'D':
 			rows++
 			if err = s.client.write(frame); err == nil {
@@ -247,6 +243,23 @@ func (s *session) fromServer() error {
 			return err
 		}
 	}
+}
+
+// conclude hands on that the server is ready, behind the error that stands for its answer if a fault wants one. Like a
+// server's, a fatal error ends the connection.
+func (s *session) conclude(ready []byte) error {
+	verdict := s.verdict.Swap(nil)
+	if verdict == nil {
+		return s.client.write(ready)
+	}
+	if verdict.Severity == "FATAL" {
+		_ = s.client.send(verdict)
+		return io.EOF
+	}
+	if err := s.client.queue(verdict); err != nil {
+		return err
+	}
+	return s.client.write(ready)
 }
 
 // interrupt lets a fault strike in the middle of an answer. It reports whether the rest of the answer is lost.

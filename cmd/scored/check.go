@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"scored/configs"
+	"scored/pipeline"
+	"scored/pipeline/model"
+	"scored/pipeline/model/referee"
+)
+
+// refereeTolerance is how far leaves' probability may lie from ours: it sums in another order.
+const refereeTolerance = 1e-12
+
+func checkCommand(config *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [JOB...]",
+		Short: "Say what is wrong with config, scripts, bundles, warehouse and Salesforce, where, and what to do",
+		Long: "check goes through everything a run needs, for all jobs or the named ones, and writes to none of it: it lints the\n" +
+			"scripts, scores the bundle's golden rows (leaves does so too, as second opinion), runs the dataprep script without\n" +
+			"its rows, and asks Salesforce whether each mapped field is there and may be edited.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			console := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr())
+			c := &checker{out: console.out}
+			cfg, err := configs.Load(*config)
+			c.result("config", *config, "", err)
+			if err != nil {
+				return c.verdict()
+			}
+			c.log = newLog(cfg, console)
+			jobs, err := chooseJobs(cfg, args)
+			if err != nil {
+				return err
+			}
+			for _, jc := range jobs {
+				c.job(cmd.Context(), cfg, jc)
+			}
+			return c.verdict()
+		},
+	}
+}
+
+func chooseJobs(cfg *configs.Config, names []string) ([]configs.Job, error) {
+	if len(names) == 0 {
+		return cfg.Jobs, nil
+	}
+	var jobs []configs.Job
+	for _, name := range names {
+		jc, err := findJob(cfg, name)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, jc)
+	}
+	return jobs, nil
+}
+
+// checker prints a line per thing it looked at, and remembers what went wrong.
+type checker struct {
+	out  io.Writer
+	log  *slog.Logger
+	errs []error
+}
+
+func (c *checker) result(what, name, ok string, err error) {
+	if err == nil {
+		fmt.Fprintf(c.out, "ok    %-10s %s", what, name)
+		if ok != "" {
+			fmt.Fprintf(c.out, ": %s", ok)
+		}
+		fmt.Fprintln(c.out)
+		return
+	}
+	c.errs = append(c.errs, err)
+	fmt.Fprintf(c.out, "FAIL  %-10s %s: %s\n", what, name, strings.ReplaceAll(err.Error(), "\n", "\n        "))
+	if hint := pipeline.HintOf(err); hint != "" {
+		fmt.Fprintf(c.out, "        -> %s\n", hint)
+	}
+}
+
+// verdict is the worst of what went wrong: what must be edited comes before what may pass.
+func (c *checker) verdict() error {
+	if len(c.errs) == 0 {
+		return nil
+	}
+	code := exitTryAgain
+	for _, err := range c.errs {
+		switch exitCode(err) {
+		case exitConfiguration:
+			return exit(exitConfiguration)
+		case exitFailed:
+			code = exitFailed
+		}
+	}
+	return exit(code)
+}
+
+func (c *checker) job(ctx context.Context, cfg *configs.Config, jc configs.Job) {
+	bundle, err := loadBundle(jc.Bundle)
+	c.result("bundle", jc.Bundle, describe(bundle, err), err)
+	if err == nil {
+		opinion, err := secondOpinion(bundle)
+		c.result("referee", bundle.Name(), opinion, err)
+	}
+	source, err := newSource(cfg, jc.Dataprep, jc.Key, c.log)
+	c.result("script", jc.Dataprep, "no findings", err)
+	if err == nil {
+		found, err := c.columns(ctx, source, bundle)
+		c.result("warehouse", jc.Name, found, err)
+	}
+	targets, err := newTargets(cfg, jc, c.log)
+	if err != nil {
+		c.result("targets", jc.Name, "", err)
+		return
+	}
+	for i, t := range targets {
+		identity, err := t.Sink.Preflight(ctx)
+		c.result("target", t.Sink.Name(), fmt.Sprintf("org %s, all %d fields of %s can be written", identity,
+			len(jc.Targets[i].Fields), jc.Targets[i].Object), err)
+	}
+}
+
+func describe(b *model.Bundle, err error) string {
+	if err != nil {
+		return ""
+	}
+	m := b.Manifest()
+	return fmt.Sprintf("%s, %d columns, %d trees, %d golden rows reproduced within %.1g",
+		b.Name(), len(m.Contract), b.Forest().Trees(), m.Golden.Rows, b.MaxDifference())
+}
+
+// secondOpinion has leaves score the golden rows that the bundle scored at load.
+func secondOpinion(b *model.Bundle) (string, error) {
+	x, rows := b.GoldenFeatures()
+	difference, err := referee.Compare(b.Forest(), x, rows)
+	if err != nil {
+		return "", fmt.Errorf("score the golden rows with leaves: %w", err)
+	}
+	if !(difference <= refereeTolerance) {
+		return "", &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("leaves differs by %g on the golden rows", difference),
+			Hint: "one of the two engines is wrong about this forest: do not deploy it, and report it with the bundle"}
+	}
+	return fmt.Sprintf("leaves agrees on %d golden rows within %.1g", rows, difference), nil
+}
+
+// columns runs the script without its rows and holds the result's columns against the contract.
+func (c *checker) columns(ctx context.Context, source source, bundle *model.Bundle) (string, error) {
+	columns, err := source.Columns(ctx, time.Now().UTC().Truncate(time.Second))
+	if err != nil {
+		return "", err
+	}
+	if bundle == nil {
+		return fmt.Sprintf("the script gives %d columns beside the key; without a bundle they can't be checked", len(columns)), nil
+	}
+	if _, err := bundle.Bind(columns); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the script runs, and its %d columns fit the contract", len(columns)), nil
+}

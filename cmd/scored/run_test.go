@@ -1,0 +1,257 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"scored/cmd/sandbox/world"
+	"scored/pipeline/warehouse/pgtest"
+	"scored/sinks/salesforce/fakeorg"
+)
+
+const leads = "lead_scoring"
+
+func TestARunScoresTheLeadsAndASecondSendsNothing(t *testing.T) {
+	w := newWorld(t)
+	c := config(t)
+	first := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t)
+	if first.Sent == 0 || first.Sent != first.Scored || first.Accepted != first.Sent || first.Created != 0 {
+		t.Fatalf("first run: %+v", first)
+	}
+	if held := len(leadScores(w)); held != first.Accepted {
+		t.Errorf("the org holds %d scores, %d were accepted", held, first.Accepted)
+	}
+	if calls := (first.Sent+199)/200 + 1; first.APICalls != calls {
+		t.Errorf("%d API calls, want %d: 200 rows each, and a Describe", first.APICalls, calls)
+	}
+	second := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t)
+	if second.Sent != 0 || second.Unchanged != second.Scored {
+		t.Errorf("second run: %+v", second)
+	}
+	full := scored(t, "run", leads, "-c", c, "--full").want(t, exitOK).summary(t)
+	if full.Sent != full.Scored {
+		t.Errorf("full run: %+v", full)
+	}
+}
+
+func TestNewEventsSendOnlyTheLeadsConcerned(t *testing.T) {
+	w := newWorld(t)
+	c := config(t)
+	scored(t, "run", leads, "-c", c).want(t, exitOK)
+	before := leadScores(w)
+	w.Org.ForgetRequests()
+
+	if _, err := w.Load(t.Context(), w.Loaded.Add(30*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	s := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t)
+	changed := differing(before, leadScores(w))
+	if s.Sent == 0 || s.Sent != len(changed) || s.Sent > s.Scored/2 {
+		t.Errorf("sent %d of %d, and %d leads changed in the org", s.Sent, s.Scored, len(changed))
+	}
+	sent := 0
+	for _, r := range w.Org.Requests() {
+		if r.Method == http.MethodPatch {
+			sent += r.Rows
+		}
+	}
+	if sent != s.Sent {
+		t.Errorf("the org saw %d rows, the summary says %d", sent, s.Sent)
+	}
+}
+
+func TestDryRunShowsAndWritesNothing(t *testing.T) {
+	w := newWorld(t)
+	c := config(t)
+	scored(t, "run", leads, "-c", c, "--dry-run").want(t, exitOK, "would change", "nothing was written", "before")
+	if len(w.Org.Requests()) != 0 {
+		t.Errorf("a dry run made requests: %+v", w.Org.Requests())
+	}
+	if _, err := os.Stat(filepath.Join(w.Dir, "ledger.db")); err == nil {
+		t.Error("a dry run made a ledger")
+	}
+	scored(t, "run", leads, "-c", c).want(t, exitOK)
+	scored(t, "run", leads, "-c", c, "--dry-run").want(t, exitOK, "0 would change")
+}
+
+func TestAnOlderAsOfNeverOverwritesANewerScore(t *testing.T) {
+	w := newWorld(t)
+	c := config(t)
+	scored(t, "run", leads, "-c", c).want(t, exitOK)
+	before := leadScores(w)
+	yesterday := time.Now().UTC().Add(-24 * time.Hour).Format(time.RFC3339)
+	s := scored(t, "run", leads, "-c", c, "--as-of", yesterday, "--full").summary(t)
+	if s.Superseded == 0 || s.Superseded+s.Sent != s.Scored {
+		t.Errorf("%+v", s)
+	}
+	for key := range differing(before, leadScores(w)) {
+		if before[key] != "" {
+			t.Errorf("lead %s had %s and was overwritten by an older score", key, before[key])
+		}
+	}
+	future := time.Now().UTC().Add(time.Hour).Format(time.RFC3339)
+	scored(t, "run", leads, "-c", c, "--as-of", future).want(t, exitUsage, "is in the future")
+}
+
+func TestHostileInput(t *testing.T) {
+	w := newWorld(t)
+	script := "../../sql/dataprep/lead_scoring.sql"
+	tests := []struct {
+		name    string
+		config  func(t *testing.T) string
+		arrange func(t *testing.T)
+		code    int
+		texts   []string
+	}{
+		{"a typo in a config key", func(t *testing.T) string { return config(t, "query_group:", "query_gruop:") }, nil,
+			exitConfiguration, []string{"warehouse.query_gruop", "scored.yaml", "query_group"}},
+		{"no config file", func(t *testing.T) string { return filepath.Join(t.TempDir(), "none.yaml") }, nil,
+			exitConfiguration, []string{"none.yaml"}},
+		{"a syntax error in the script", func(t *testing.T) string {
+			return config(t, "../sql/dataprep/lead_scoring.sql", edited(t, script, "SELECT", "SELEKT"))
+		}, nil, exitConfiguration, []string{"lead_scoring.sql"}},
+		{"a script that reads the clock", func(t *testing.T) string {
+			return config(t, "../sql/dataprep/lead_scoring.sql", edited(t, script, ":as_of", "GETDATE()"))
+		}, nil, exitConfiguration, []string{"lead_scoring.sql:", "GETDATE"}},
+		{"a bundle with a byte flipped", func(t *testing.T) string {
+			return config(t, "bundles/lead_scoring", flipped(t, "forest.bin"))
+		}, nil, exitConfiguration, []string{"forest.bin"}},
+		{"a wrong secret", func(t *testing.T) string { return config(t) }, func(t *testing.T) {
+			t.Setenv("SCORED_SALESFORCE_CLIENT_ID", "nobody")
+		}, exitConfiguration, []string{"salesforce"}},
+		{"Salesforce is busy", func(t *testing.T) string { return config(t) }, func(t *testing.T) {
+			w.Org.Inject(fakeorg.Fault{Path: "/services/data", Times: 50, Status: http.StatusServiceUnavailable,
+				Body: fakeorg.Errors("SERVER_UNAVAILABLE", "busy")})
+			t.Cleanup(func() { w.Org.ClearFaults() })
+		}, exitTryAgain, []string{"503", `"end":"failed"`}},
+		{"PostgreSQL refuses connections", func(t *testing.T) string { return config(t) }, func(t *testing.T) {
+			t.Setenv("SCORED_WAREHOUSE_CONNECT_PATIENCE", "1s")
+			w.Cluster.Inject(pgtest.Fault{Login: true, Times: 1000, Reset: true})
+			t.Cleanup(w.Cluster.Calm)
+		}, exitTryAgain, []string{"connect"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := tt.config(t)
+			if tt.arrange != nil {
+				tt.arrange(t)
+			}
+			scored(t, "run", leads, "-c", c).want(t, tt.code, tt.texts...)
+			if len(leadScores(w)) != 0 {
+				t.Error("something was written all the same")
+			}
+		})
+	}
+	scored(t, "run", leads, "-c", config(t)).want(t, exitOK)
+}
+
+// flipped copies the sample bundle, flips one byte in the middle of a file, and returns the folder.
+func flipped(t *testing.T, name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../../configs/bundles/lead_scoring")); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, name)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)/2] ^= 1
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestColumnsThatDoNotFitTheContractAreAllListed(t *testing.T) {
+	newWorld(t)
+	text, err := os.ReadFile("../../sql/dataprep/lead_scoring.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := strings.LastIndex(string(text), "SELECT")
+	statement := strings.TrimRight(strings.TrimSpace(string(text[last:])), ";")
+	changed := fmt.Sprintf("%sSELECT r.*, 1 AS surplus_column, 'x' AS another FROM (\n%s\n) AS r;\n", text[:last], statement)
+	path := filepath.Join(t.TempDir(), "lead_scoring.sql")
+	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := config(t, "../sql/dataprep/lead_scoring.sql", path)
+	scored(t, "run", leads, "-c", c).want(t, exitConfiguration, "surplus_column", "another")
+}
+
+func TestAnExpiredSessionIsRenewedInTheMiddleOfADelivery(t *testing.T) {
+	w := newWorld(t)
+	w.Org.Inject(fakeorg.Fault{Method: http.MethodPatch, Skip: 1, Before: w.Org.ExpireSessions, Status: http.StatusUnauthorized,
+		Body: fakeorg.Errors("INVALID_SESSION_ID", "Session expired or invalid")})
+	s := scored(t, "run", leads, "-c", config(t)).want(t, exitOK).summary(t)
+	if s.Accepted != s.Scored || len(leadScores(w)) != s.Accepted {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestARefusedRowIsNamedAndSentAgain(t *testing.T) {
+	w := newWorld(t)
+	c := config(t)
+	key := regexp.MustCompile(`L\d{6}`).FindString(scored(t, "run", leads, "-c", c, "--dry-run").out)
+	w.Org.Inject(fakeorg.Fault{Method: http.MethodPatch, Times: -1,
+		Rows: map[string]fakeorg.RowError{key: {Code: "FIELD_CUSTOM_VALIDATION_EXCEPTION", Message: "not today"}}})
+	refused := scored(t, "run", leads, "-c", c).want(t, exitPartial, key, "FIELD_CUSTOM_VALIDATION_EXCEPTION").summary(t)
+	if refused.Refused != 1 || refused.Accepted != refused.Scored-1 {
+		t.Errorf("%+v", refused)
+	}
+	w.Org.ClearFaults()
+	s := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t)
+	if s.Sent != 1 || leadScores(w)[key] == "" {
+		t.Errorf("after the refusal %d were sent, and lead %s has %q", s.Sent, key, leadScores(w)[key])
+	}
+}
+
+func TestKilledInTheMiddleOfADeliveryNothingIsLostAndNothingStale(t *testing.T) {
+	w := newWorld(t)
+	binary := build(t)
+	c := config(t, "timeout: 30s", "timeout: 2s")
+	killed := make(chan struct{})
+	var pid int
+	started := make(chan struct{})
+	w.Org.Inject(fakeorg.Fault{Method: http.MethodPatch, Skip: 1, Drop: true, Before: func() {
+		<-started
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		close(killed)
+	}})
+	cmd := w.Command(t.Context(), binary, "run", leads, "-c", c)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid = cmd.Process.Pid
+	close(started)
+	<-killed
+	_ = cmd.Wait()
+
+	s := scored(t, "run", leads, "-c", c).want(t, exitOK, "an earlier run may have left a request on its way").summary(t)
+	if s.Unchanged+s.Sent != s.Scored || s.Unchanged == 0 || s.Sent == 0 {
+		t.Errorf("after the kill: %+v", s)
+	}
+	agrees(t, w, c)
+}
+
+// agrees checks that a fresh computation changes nothing in the org: nothing was lost, nothing is stale.
+func agrees(t *testing.T, w *world.World, config string) {
+	t.Helper()
+	before := leadScores(w)
+	scored(t, "run", leads, "-c", config, "--full").want(t, exitOK)
+	if changed := differing(before, leadScores(w)); len(changed) != 0 {
+		t.Errorf("%d leads were lost or stale", len(changed))
+	}
+}

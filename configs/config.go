@@ -1,0 +1,77 @@
+// Package configs reads the config file strictly and hands out plain structs: what is misspelt, of the wrong type or
+// missing is an error that names the file, the line and the key.
+//
+// A value comes from the environment, else from the file, else from the defaults below. Every key outside jobs has a
+// variable: SCORED_ and the key in capitals, with _ for the dot (SCORED_WAREHOUSE_URL); set to nothing, it empties the
+// key. docs/config.md describes every key, and scored.yaml beside this file is a complete example.
+package configs
+
+import (
+	"log/slog"
+	"time"
+)
+
+// The tags say what is expected of a key. mapstructure: its name. default: its value where it is silent. rule: required,
+// or path, or both. A key
+// with neither a default nor required may be left out.
+
+// Config is the config file. Its paths are ready to be opened.
+type Config struct {
+	StateDir   string     `mapstructure:"state_dir" rule:"required,path"` // folder of the ledger
+	Log        Log        `mapstructure:"log"`
+	Warehouse  Warehouse  `mapstructure:"warehouse"`
+	Salesforce Salesforce `mapstructure:"salesforce"`
+	Jobs       []Job      `mapstructure:"jobs" rule:"required"` // names are unique
+}
+
+// Log says what is logged.
+type Log struct {
+	Level slog.Level `mapstructure:"level" default:"info"` // debug, info, warn or error
+}
+
+// Warehouse is where dataprep scripts run.
+type Warehouse struct {
+	URL              string        `mapstructure:"url" rule:"required"` // postgres://user@host:5439/database
+	PasswordFile     string        `mapstructure:"password_file" rule:"path"`
+	QueryGroup       string        `mapstructure:"query_group" default:"scored"`
+	ConnectTimeout   time.Duration `mapstructure:"connect_timeout" default:"15s"`   // of one attempt
+	ConnectPatience  time.Duration `mapstructure:"connect_patience" default:"30s"`  // of all attempts
+	StatementTimeout time.Duration `mapstructure:"statement_timeout" default:"10m"` // of each statement, its time in the queue included
+}
+
+// Salesforce is the org that leads are scored in, and how to log in.
+type Salesforce struct {
+	LoginURL         string        `mapstructure:"login_url" default:"https://login.salesforce.com"`
+	Audience         string        `mapstructure:"audience"` // of the JWT; "" is the login URL
+	APIVersion       string        `mapstructure:"api_version" default:"66.0"`
+	Flow             string        `mapstructure:"flow" default:"jwt_bearer"` // or client_credentials
+	ClientID         string        `mapstructure:"client_id" rule:"required"`
+	Username         string        `mapstructure:"username"`                     // jwt_bearer
+	PrivateKeyFile   string        `mapstructure:"private_key_file" rule:"path"` // jwt_bearer
+	ClientSecretFile string        `mapstructure:"client_secret_file" rule:"path"`
+	Timeout          time.Duration `mapstructure:"timeout" default:"30s"` // of one request
+}
+
+// Job is a dataprep script, a model and where the scores go.
+type Job struct {
+	Name     string   `mapstructure:"name" rule:"required"`
+	Dataprep string   `mapstructure:"dataprep" rule:"required,path"` // SQL script
+	Key      string   `mapstructure:"key" rule:"required"`           // the result's column that names the lead
+	Bundle   string   `mapstructure:"bundle" rule:"required,path"`   // folder
+	Targets  []Target `mapstructure:"targets" rule:"required"`       // names are unique
+}
+
+// Target is where a job's scores go: an object in Salesforce.
+type Target struct {
+	Name       string  `mapstructure:"name" rule:"required"`
+	Object     string  `mapstructure:"object" rule:"required"`
+	Operation  string  `mapstructure:"operation" rule:"required"` // upsert or update
+	ExternalID string  `mapstructure:"external_id"`               // upsert: the field that holds the key
+	Fields     []Field `mapstructure:"fields" rule:"required"`
+}
+
+// Field is a field of the object and the value written into it.
+type Field struct {
+	Field string `mapstructure:"field" rule:"required"`
+	Value string `mapstructure:"value" rule:"required"` // score, grade, probability, model, version or scored_at
+}

@@ -1,0 +1,146 @@
+package configs
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/spf13/viper"
+
+	"scored/pipeline"
+)
+
+// maxBytes is far more than a config needs.
+const maxBytes = 1 << 20
+
+// Load reads the config file at path and the environment. Its error is a [pipeline.Configuration] problem that lists
+// everything that is wrong, not only the first.
+func Load(path string) (*Config, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return parse(path, text)
+}
+
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		hint := "let the user that runs scored read it"
+		if errors.Is(err, fs.ErrNotExist) {
+			hint = "name the config file with --config, or in SCORED_CONFIG"
+		}
+		return nil, &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("read config: %w", err), Hint: hint}
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return nil, &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("config %s is a folder", path),
+			Hint: "name the file in it, such as " + filepath.Join(path, "scored.yaml")}
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxBytes+1))
+	switch {
+	case err != nil:
+		return nil, broken(path, err)
+	case len(text) > maxBytes:
+		return nil, broken(path, fmt.Errorf("it has more than %d bytes", maxBytes))
+	}
+	return text, nil
+}
+
+// parse reads the text of the file and the environment.
+func parse(file string, text []byte) (*Config, error) {
+	root, err := document(text)
+	if err != nil {
+		return nil, broken(file, err)
+	}
+	p := &problems{file: file, lines: map[string]int{}}
+	p.section(root, reflect.TypeFor[Config](), "")
+
+	v, err := layers(text, p)
+	var c Config
+	if err == nil {
+		err = v.UnmarshalExact(&c, strictly)
+	}
+	if err != nil && len(p.found) == 0 {
+		return nil, broken(file, err)
+	}
+	if v != nil {
+		p.check(&c) // also when something could not be decoded: the rest was
+		p.resolve(&c)
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// layers lays the file over the defaults, and the environment over both.
+func layers(text []byte, p *problems) (*viper.Viper, error) {
+	v := viper.New()
+	v.SetConfigType("yaml")
+	v.AllowEmptyEnv(true)
+	for _, s := range scalars(new(Config)) {
+		v.SetDefault(s.key, s.tag.Get("default"))
+		if err := v.BindEnv(s.key, variable(s.key)); err != nil {
+			return nil, err
+		}
+		if !overridden(s.key) {
+			continue
+		}
+		if fault := misread(os.Getenv(variable(s.key)), s.value.Type()); fault != "" {
+			p.value(s.key, fault)
+		}
+	}
+	if err := v.ReadConfig(bytes.NewReader(text)); err != nil {
+		return nil, cmp.Or(errors.Unwrap(err), err)
+	}
+	return v, nil
+}
+
+// strictly keeps mapstructure from converting one type into another.
+func strictly(d *mapstructure.DecoderConfig) {
+	d.WeaklyTypedInput = false
+	d.DecodeHook = mapstructure.ComposeDecodeHookFunc(
+		mapstructure.StringToTimeDurationHookFunc(), mapstructure.TextUnmarshallerHookFunc())
+}
+
+// jobName leaves room for the as-of and the attempt in a run's id.
+var jobName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+
+// check looks for what is missing or stands twice. What the words mean is for the packages that they configure.
+func (p *problems) check(c *Config) {
+	for _, s := range settings(reflect.ValueOf(c).Elem(), "") {
+		empty := s.value.IsZero() || s.value.Kind() == reflect.Slice && s.value.Len() == 0
+		if s.has("required") && empty {
+			p.value(s.key, "is missing")
+		}
+	}
+	jobs := map[string]bool{}
+	for i, job := range c.Jobs {
+		key := fmt.Sprintf("jobs[%d]", i)
+		p.unique(jobs, key+".name", job.Name)
+		targets := map[string]bool{}
+		for j, target := range job.Targets {
+			p.unique(targets, fmt.Sprintf("%s.targets[%d].name", key, j), target.Name)
+		}
+	}
+}
+
+// unique checks the name of a job or a target: it goes into run ids, the ledger and the log.
+func (p *problems) unique(seen map[string]bool, key, name string) {
+	switch {
+	case name != "" && !jobName.MatchString(name):
+		p.value(key, fmt.Sprintf("%q is not a name of small letters, digits and _, at most 40, that begins with a letter", name))
+	case seen[name]:
+		p.value(key, fmt.Sprintf("%q is the name of an earlier one", name))
+	}
+	seen[name] = true
+}

@@ -1,0 +1,161 @@
+package configs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+var (
+	durationType = reflect.TypeFor[time.Duration]()
+	levelType    = reflect.TypeFor[slog.Level]()
+)
+
+// document parses the file's text into its root, with the lines that viper doesn't keep.
+func document(text []byte) (*yaml.Node, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var doc yaml.Node
+	err := decoder.Decode(&doc)
+	if errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0 {
+		return nil, errors.New("it is empty")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if root := doc.Content[0]; root.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("line %d: it is not a list of keys with values", max(1, root.Line))
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("it holds more than one document (---)")
+	}
+	return doc.Content[0], nil
+}
+
+// shape compares a node of the file with the type it is meant for: names to the letter, as viper would ignore their
+// case, and types without the conversions that make 66 out of 66.0.
+func (p *problems) shape(node *yaml.Node, t reflect.Type, key string) {
+	p.lines[key] = node.Line
+	switch {
+	case node.Kind == yaml.AliasNode || node.Anchor != "":
+		p.add(key, node.Line, "anchors and aliases are not supported: write the value out")
+	case node.Kind == yaml.ScalarNode && node.Tag == "!!null": // as if it weren't there
+	case t.Kind() == reflect.Struct:
+		p.section(node, t, key)
+	case t.Kind() == reflect.Slice:
+		if node.Kind != yaml.SequenceNode {
+			p.add(key, node.Line, "must be a list (- ...)")
+			return
+		}
+		for i, entry := range node.Content {
+			p.shape(entry, t.Elem(), fmt.Sprintf("%s[%d]", key, i))
+		}
+	default:
+		p.scalar(node, t, key)
+	}
+}
+
+func (p *problems) section(node *yaml.Node, t reflect.Type, key string) {
+	if node.Kind != yaml.MappingNode {
+		p.add(key, node.Line, "must be keys with values (key: value)")
+		return
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		name, value := node.Content[i], node.Content[i+1]
+		full := name.Value
+		if key != "" {
+			full = key + "." + name.Value
+		}
+		field, known := fieldNamed(t, name.Value)
+		switch line := seen[name.Value]; {
+		case !known:
+			p.add(full, name.Line, "unknown key"+suggestion(t, name.Value))
+		case line > 0:
+			p.add(full, name.Line, fmt.Sprintf("is set twice, at line %d first", line))
+		default:
+			p.shape(value, field.Type, full)
+		}
+		seen[name.Value] = name.Line
+	}
+}
+
+func (p *problems) scalar(node *yaml.Node, t reflect.Type, key string) {
+	switch {
+	case node.Kind != yaml.ScalarNode:
+		p.add(key, node.Line, "must be a single value")
+	case t == durationType || t == levelType:
+		if fault := misread(node.Value, t); fault != "" {
+			p.add(key, node.Line, fault)
+		}
+	case node.Tag != "!!str":
+		p.add(key, node.Line, fmt.Sprintf("must be text: put %s in quotes", node.Value))
+	}
+}
+
+// misread says what keeps a text from being a value of the type, or "".
+func misread(text string, t reflect.Type) string {
+	switch t {
+	case durationType:
+		if d, err := time.ParseDuration(text); err != nil || d <= 0 {
+			return fmt.Sprintf("%q is not a duration with a unit, such as 30s or 10m", text)
+		}
+	case levelType:
+		if !slices.Contains([]string{"debug", "info", "warn", "error"}, text) {
+			return fmt.Sprintf("%q is not one of debug, info, warn and error", text)
+		}
+	}
+	return ""
+}
+
+func fieldNamed(t reflect.Type, name string) (reflect.StructField, bool) {
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Tag.Get("mapstructure") == name {
+			return f, true
+		}
+	}
+	return reflect.StructField{}, false
+}
+
+// suggestion names the key of t that is most like name, if one is near enough to be meant.
+func suggestion(t reflect.Type, name string) string {
+	best, nearest := "", 3+len(name)/6
+	for i := range t.NumField() {
+		known := t.Field(i).Tag.Get("mapstructure")
+		if d := distance(strings.ToLower(name), known); d < nearest && d < len(known) {
+			best, nearest = known, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(`, did you mean "%s"?`, best)
+}
+
+// distance counts the bytes to insert, delete or replace to get from a to b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,22 @@
+package ledger
+
+import "strconv"
+
+// Path returns the file, for tests that look into it.
+func (l *Ledger) Path() string { return l.path }
+
+// LimitPages lets SQLite find the disk full after so many pages more than the file has now.
+func (l *Ledger) LimitPages(more int) error {
+	var pages int
+	if err := l.write.QueryRow(`PRAGMA page_count`).Scan(&pages); err != nil {
+		return err
+	}
+	var limit int
+	return l.write.QueryRow("PRAGMA max_page_count = " + strconv.Itoa(pages+more)).Scan(&limit)
+}
+
+// Pragma returns a setting of the connection that writes.
+func (l *Ledger) Pragma(name string) (value string, err error) {
+	err = l.write.QueryRow("PRAGMA " + name).Scan(&value)
+	return value, err
+}

@@ -1,0 +1,274 @@
+package ledger_test
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"scored/pipeline"
+	"scored/pipeline/ledger"
+)
+
+func TestOpenRefuses(t *testing.T) {
+	tests := []struct {
+		name  string
+		path  func(t *testing.T) string
+		class pipeline.Class
+		want  string
+	}{
+		{"a folder that is missing", func(t *testing.T) string { return filepath.Join(t.TempDir(), "missing", "ledger.db") },
+			pipeline.Configuration, "no such file"},
+		{"a folder that can't be written", func(t *testing.T) string { return filepath.Join(unwritable(t), "ledger.db") },
+			pipeline.Configuration, "open ledger"},
+		{"a file in place of the folder", func(t *testing.T) string { return filepath.Join(file(t, []byte("x")), "ledger.db") },
+			pipeline.Configuration, "not a directory"},
+		{"a folder in place of the file", func(t *testing.T) string { return t.TempDir() }, pipeline.Configuration, "is a directory"},
+		{"a file that is no database", func(t *testing.T) string { return file(t, bytes.Repeat([]byte("lead,score\n"), 1000)) },
+			pipeline.Configuration, "damaged"},
+		{"a ledger with a damaged page", damaged, pipeline.Configuration, "damaged"},
+		{"somebody else's database", foreign, pipeline.Configuration, "not a ledger of scored"},
+		{"a ledger of a later version", later, pipeline.Configuration, "version 99"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := tt.path(t)
+			before, _ := os.ReadFile(path)
+			l, err := ledger.Open(path)
+			if err == nil {
+				t.Fatal(l.Close(), "it opened")
+			}
+			if pipeline.ClassOf(err) != tt.class || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), path) ||
+				pipeline.HintOf(err) == "" {
+				t.Errorf("got %v (class %d, hint %q), want %q with the path and a hint", err, pipeline.ClassOf(err), pipeline.HintOf(err), tt.want)
+			}
+			if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestReadOnlyRefuses(t *testing.T) {
+	for name, path := range map[string]string{
+		"no database": file(t, bytes.Repeat([]byte("lead,score\n"), 1000)), "somebody else's": foreign(t), "a later version": later(t),
+	} {
+		if l, err := ledger.OpenReadOnly(path); err == nil || pipeline.ClassOf(err) != pipeline.Configuration {
+			t.Errorf("%s: got %v, %v", name, l, err)
+		}
+	}
+}
+
+func TestAPageDamagedLaterIsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l := open(t, path)
+	check(t, l.Bind(t.Context(), job, target, org))
+	run := begin(t, l, 0)
+	changes, accepted := rows(5000)
+	intend(t, l, run, changes...)
+	check(t, l.Confirm(t.Context(), run, target, accepted))
+	check(t, l.Close())
+	scribble(t, path, 40*4096)
+	l = open(t, path)
+	var last error
+	for _, err := range l.Confirmed(t.Context(), job, target) {
+		last = err
+	}
+	if pipeline.ClassOf(last) != pipeline.Configuration || !strings.Contains(last.Error(), path) {
+		t.Errorf("got %v, want a problem that names the file: an unreadable ledger is not an empty one", last)
+	}
+}
+
+func TestPathsMayHoldAnything(t *testing.T) {
+	for _, name := range []string{"with space", "100%", "a?mode=memory", "x#y", "ünï", "a&b=c;d", "%41"} {
+		folder := filepath.Join(t.TempDir(), name)
+		check(t, os.Mkdir(folder, 0o700))
+		path := filepath.Join(folder, "ledger.db")
+		l := open(t, path)
+		begin(t, l, 0)
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: got %v, %v; want a file for its owner only", name, info, err)
+		}
+		ro, err := ledger.OpenReadOnly(path)
+		check(t, err)
+		if records, err := ro.Runs(t.Context(), job, 1); err != nil || len(records) != 1 {
+			t.Errorf("%s: got %v, %v", name, records, err)
+		}
+		check(t, ro.Close())
+		for _, end := range []string{"-wal", "-shm", ".lock"} {
+			if info, err := os.Stat(path + end); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s%s: got %v, %v; want a file for its owner only", name, end, info, err)
+			}
+		}
+	}
+}
+
+func TestReadOnlyWithoutALedgerIsEmpty(t *testing.T) {
+	folder := t.TempDir()
+	for _, path := range []string{filepath.Join(folder, "ledger.db"), filepath.Join(folder, "missing", "ledger.db"), file(t, nil)} {
+		l, err := ledger.OpenReadOnly(path)
+		check(t, err)
+		at, err := l.Unsettled(t.Context(), job, target)
+		check(t, err)
+		records, err := l.Runs(t.Context(), job, 1)
+		check(t, err)
+		if got := confirmed(t, l); len(got) > 0 || !at.IsZero() || len(records) > 0 {
+			t.Errorf("got %v, %v, %v", got, at, records)
+		}
+		check(t, l.Close())
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
+		t.Errorf("got %v, %v; want no file created", entries, err)
+	}
+}
+
+func TestReadOnlyBesideAWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l := open(t, path)
+	check(t, l.Bind(t.Context(), job, target, org))
+	ro, err := ledger.OpenReadOnly(path)
+	check(t, err)
+	defer ro.Close()
+	run := begin(t, l, 0)
+	intend(t, l, run, change("k", 1))
+	if got := confirmed(t, ro); len(got) != 1 || !got[0].Unsure {
+		t.Errorf("got %+v, want what the writer committed", got)
+	}
+	for range ro.Confirmed(t.Context(), job, target) { // a reader in the middle does not hold up the writer
+		confirm(t, l, run, pipeline.Accepted, "k")
+	}
+	if got := confirmed(t, ro); len(got) != 1 || got[0].Unsure {
+		t.Errorf("got %+v, want what the writer committed", got)
+	}
+	if records, err := ro.Runs(t.Context(), job, 1); err != nil || records[0].End != "" {
+		t.Errorf("got %+v, %v: a reader doesn't interrupt the writer's run", records, err)
+	}
+}
+
+func TestReadOnlyWritesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l := open(t, path)
+	run := begin(t, l, 0)
+	check(t, l.Close())
+	before, err := os.ReadFile(path)
+	check(t, err)
+	ro, err := ledger.OpenReadOnly(path)
+	check(t, err)
+	_, begun := ro.Begin(t.Context(), job, time.Time{}, asOf)
+	for what, err := range map[string]error{
+		"Begin":   begun,
+		"Bind":    ro.Bind(t.Context(), job, target, org),
+		"Intend":  ro.Intend(t.Context(), run, target, model, nil),
+		"Confirm": ro.Confirm(t.Context(), run, target, nil),
+		"Finish":  ro.Finish(t.Context(), &pipeline.Summary{ID: run.ID}, nil, nil),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "read-only") {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+	check(t, ro.Close())
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file was changed (%v)", err)
+	}
+}
+
+// A killed process can't show what a power cut would: that every commit waits for the disk is a setting.
+func TestCommitsReachTheDisk(t *testing.T) {
+	l := fresh(t)
+	for name, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
+		if got, err := l.Pragma(name); err != nil || got != want {
+			t.Errorf("%s is %q (%v), want %q", name, got, err, want)
+		}
+	}
+}
+
+func TestClosedTwoTimes(t *testing.T) {
+	l := fresh(t)
+	check(t, l.Close())
+	check(t, l.Close())
+}
+
+func file(t *testing.T, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	check(t, os.WriteFile(path, content, 0o600))
+	return path
+}
+
+// unwritable returns a folder in which nobody, not even root, creates a file.
+func unwritable(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return "/sys/kernel"
+	}
+	folder := t.TempDir()
+	check(t, os.Chmod(folder, 0o500))
+	return folder
+}
+
+func damaged(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	check(t, open(t, path).Close())
+	scribble(t, path, 100) // the root page of the schema
+	return path
+}
+
+func scribble(t *testing.T, path string, at int) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	check(t, err)
+	copy(content[at:], bytes.Repeat([]byte{0xff}, 4096))
+	check(t, os.WriteFile(path, content, 0o600))
+}
+
+func foreign(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	execute(t, path, `CREATE TABLE runs (x)`)
+	return path
+}
+
+func later(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	check(t, open(t, path).Close())
+	execute(t, path, `PRAGMA user_version = 99`)
+	return path
+}
+
+// raw opens the file as any SQLite client would.
+func raw(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path}).String())
+	check(t, err)
+	return db
+}
+
+func execute(t *testing.T, path, statement string) {
+	t.Helper()
+	db := raw(t, path)
+	defer db.Close()
+	_, err := db.Exec(statement)
+	check(t, err)
+}
+
+func query(t *testing.T, path, statement string) (text string) {
+	t.Helper()
+	db := raw(t, path)
+	defer db.Close()
+	check(t, db.QueryRow(statement).Scan(&text))
+	return text
+}
+
+func count(t *testing.T, l *ledger.Ledger, table string) (n int) {
+	t.Helper()
+	_, err := fmt.Sscan(query(t, l.Path(), `SELECT count(*) FROM `+table), &n)
+	check(t, err)
+	return n
+}

@@ -1,0 +1,49 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"scored/pipeline"
+)
+
+// Bind ties the job's records of a target to the target's identity. It is a [pipeline.Configuration] problem if they
+// belong to another: what one org confirmed says nothing of what another one holds.
+func (l *Ledger) Bind(ctx context.Context, job, target, identity string) error {
+	if identity == "" {
+		return fmt.Errorf("bind %s of job %s: the target has no identity", target, job)
+	}
+	err := l.update(ctx, func(tx *sql.Tx) error {
+		var bound string
+		err := tx.QueryRow(`INSERT INTO targets (job, name, identity) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET identity = identity RETURNING identity`, job, target, identity).Scan(&bound)
+		if err == nil && bound != identity {
+			err = &pipeline.Problem{Class: pipeline.Configuration,
+				Err:  fmt.Errorf("it belongs to %s, and the config points at %s", bound, identity),
+				Hint: "give each org its own state_dir, or point the config back at " + bound}
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("bind %s of job %s: %w", target, job, err)
+	}
+	return nil
+}
+
+// numbers finds the rows of a run and its target.
+func numbers(tx *sql.Tx, run *pipeline.Run, target string) (runNumber, targetNumber int64, err error) {
+	err = tx.QueryRow(`SELECT number FROM runs WHERE id = ? AND ended IS NULL`, run.ID).Scan(&runNumber)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, 0, errors.New("no such run is open")
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	err = tx.QueryRow(`SELECT number FROM targets WHERE job = ? AND name = ?`, run.Job, target).Scan(&targetNumber)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, 0, errors.New("the target is not bound")
+	}
+	return runNumber, targetNumber, err
+}

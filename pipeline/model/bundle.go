@@ -1,0 +1,91 @@
+// Package model loads bundles: it checks a folder that scored-export wrote, by checksums and by scoring its golden rows
+// again through the whole path, and makes a [pipeline.Model] of it. A bundle that does not reproduce the model that was
+// trained is refused.
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"scored/pipeline"
+	"scored/pipeline/feature"
+	"scored/pipeline/forest"
+)
+
+// Bundle is a loaded and checked bundle. It is immutable; any number of goroutines may use it.
+type Bundle struct {
+	manifest Manifest
+	digest   string
+	plan     *feature.Plan
+	forest   *forest.Forest
+	golden   goldenRows
+}
+
+// Load reads the bundle in the root of fsys. Its errors are [pipeline.Configuration] problems that name the file within
+// the bundle, with the key, line, row, tree or column concerned.
+func Load(fsys fs.FS) (*Bundle, error) {
+	data, err := readManifest(fsys)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := parseManifest(data)
+	if err != nil {
+		return nil, refuse(hintExport, "%s: %w", manifestName, err)
+	}
+	plan, err := feature.NewPlan(manifest.Contract, manifest.Transform)
+	if err != nil {
+		return nil, refuse(hintExport, "%s: %w", manifestName, err)
+	}
+	if plan.Width() != len(manifest.Features) {
+		return nil, refuse(hintExport, "%s: transform gives %d features, features names %d", manifestName, plan.Width(), len(manifest.Features))
+	}
+	if cells := plan.Width() * manifest.Golden.Rows; cells > maxGoldenCells {
+		return nil, refuse(hintExport, "%s: golden.rows x features is %d, more than %d", manifestName, cells, maxGoldenCells)
+	}
+	digest := sha256.Sum256(data)
+	b := &Bundle{manifest: *manifest, digest: hex.EncodeToString(digest[:]), plan: plan}
+	if err := readFile(fsys, manifest.file(forestName), b.readForest); err != nil {
+		return nil, err
+	}
+	if err := readFile(fsys, manifest.file(goldenName), b.readGolden); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Bundle) readForest(r io.Reader, size int64) (err error) {
+	if b.forest, err = forest.Read(r, size); err != nil {
+		return err
+	}
+	if b.forest.Features() != b.plan.Width() {
+		return fmt.Errorf("has %d features, %s has %d", b.forest.Features(), manifestName, b.plan.Width())
+	}
+	return nil
+}
+
+// Name is the bundle's name, "@" and the first 8 digits of its digest.
+func (b *Bundle) Name() string { return b.manifest.Name + "@" + b.digest[:8] }
+
+// Digest is the hex SHA-256 of manifest.json, which holds the digests of the other files.
+func (b *Bundle) Digest() string { return b.digest }
+
+// Manifest returns what the bundle says of itself; the caller must not change what it refers to.
+func (b *Bundle) Manifest() Manifest { return b.manifest }
+
+// Forest returns the trees.
+func (b *Bundle) Forest() *forest.Forest { return b.forest }
+
+// GoldenFeatures returns the features of the golden rows that are scored: a row-major matrix of rows x
+// Forest().Features() that the caller must not change.
+func (b *Bundle) GoldenFeatures() (x []float32, rows int) { return b.golden.features, b.golden.scored }
+
+// MaxDifference returns how far, at most, a probability lies from its golden row's.
+func (b *Bundle) MaxDifference() float64 { return b.golden.maxDifference }
+
+// Bind matches the columns of a dataprep result with the contract.
+func (b *Bundle) Bind(columns []pipeline.Column) (pipeline.Scorer, error) {
+	return b.bind(columns)
+}

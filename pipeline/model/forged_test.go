@@ -1,0 +1,228 @@
+package model
+
+import (
+	"encoding/binary"
+	"math"
+	"runtime"
+	"strings"
+	"testing"
+
+	"scored/pipeline/forest/foresttest"
+)
+
+// Bundles whose checksums are right and whose content is wrong: whoever can write a bundle can sign it.
+
+func TestForgedForestIsRefused(t *testing.T) {
+	// stump is a right forest for the bundle's three features, but for the golden rows.
+	stump := func(change func(f *foresttest.File)) []byte {
+		f := foresttest.New(3)
+		f.Grow()
+		f.AddSplit(0, 0.5, false, 1, 4)
+		f.AddSplit(1, 0.5, false, 2, 3)
+		f.AddLeaf(0)
+		f.AddLeaf(0.5)
+		f.AddLeaf(1)
+		change(f)
+		return f.Bytes()
+	}
+	tests := []struct {
+		name   string
+		change func(f *foresttest.File)
+		want   string
+	}{
+		{"a cycle", func(f *foresttest.File) { f.Left[1] = 0 }, "forest.bin: tree 0, node 1: the left child 0 does not come after"},
+		{"an index out of range", func(f *foresttest.File) { f.Right[0] = 1 << 31 }, "forest.bin: tree 0, node 0: the right child 2147483648 is not"},
+		{"a threshold NaN", func(f *foresttest.File) { f.Threshold[1] = math.NaN() }, "forest.bin: tree 0, node 1: the threshold"},
+		{"a leaf of 2", func(f *foresttest.File) { f.Value[4] = 2 }, "forest.bin: tree 0, node 4: the leaf's value"},
+		{"a feature too many", func(f *foresttest.File) { f.Feature[1] = 3 }, "forest.bin: tree 0, node 1: feature 3"},
+		{"another number of features", func(f *foresttest.File) { f.Features = 4 }, "forest.bin: has 4 features, manifest.json has 3"},
+		{"huge counts", func(f *foresttest.File) { f.Trees, f.Nodes = 1<<16, 1<<26 }, "forest.bin: has 181 bytes; 65536 trees"},
+		{"other trees", func(*foresttest.File) {}, "golden.csv: line 2, row 1: the probability differs by"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			k := takeApart(t, "bare_forest")
+			k.forest = stump(tt.change)
+			files := k.files(t)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := Load(files)
+			runtime.ReadMemStats(&after)
+			wantRefusal(t, err, tt.want)
+			if got := after.TotalAlloc - before.TotalAlloc; got > 4<<20 {
+				t.Errorf("allocated %d bytes", got)
+			}
+		})
+	}
+}
+
+func TestForgedManifestIsRefused(t *testing.T) {
+	list := func(values ...any) []any { return values }
+	tests := []struct {
+		name   string
+		change func(k *kit)
+		want   string
+	}{
+		{"another format", func(k *kit) { k.manifest["format"] = "scored-bundle/2" }, `format: "scored-bundle/2" is not known`},
+		{"another kind", func(k *kit) { k.manifest["kind"] = "xgboost" }, `kind: "xgboost" is not known`},
+		{"a name with capitals", func(k *kit) { k.manifest["name"] = "Lead" }, "name: wants"},
+		{"a name too long", func(k *kit) { k.manifest["name"] = strings.Repeat("a", 41) }, "name: wants"},
+		{"a name with a newline", func(k *kit) { k.manifest["name"] = "lead\n" }, "name: wants"},
+		{"a time elsewhere", func(k *kit) { k.manifest["created"] = "2026-11-01T00:00:00+01:00" }, "created: is not in UTC"},
+		{"no time", func(k *kit) { k.manifest["created"] = "yesterday" }, "created: is not an RFC 3339 time"},
+		{"an unknown key", func(k *kit) { k.manifest["formats"] = 1 }, "formats: unknown key"},
+		{"a key in capitals", func(k *kit) { delete(k.manifest, "name"); k.manifest["Name"] = "lead" }, "Name: unknown key"},
+		{"a missing key", func(k *kit) { delete(k.manifest, "positive") }, "lacks positive"},
+		{"null", func(k *kit) { k.manifest["positive"] = nil }, "positive: is not text"},
+		{"a version that is a number", func(k *kit) { k.object("versions")["python"] = 3 }, "versions.python: is not text"},
+		{"training that is a list", func(k *kit) { k.manifest["training"] = list(1) }, "training: is not an object"},
+
+		{"a column without nullable", func(k *kit) { delete(k.object("contract", 1), "nullable") }, "contract[1]: lacks nullable"},
+		{"a column twice", func(k *kit) { k.object("contract", 1)["name"] = "stage" }, `contract: column "stage" comes twice`},
+		{"a column of dates", func(k *kit) { k.object("contract", 1)["type"] = "date" }, `column "days" has type "date"`},
+		{"no columns", func(k *kit) { k.manifest["contract"] = []any{} }, "contract: has no columns"},
+		{"a block of no column", func(k *kit) { k.object("transform", 0)["column"] = "stages" }, `transform, block 1: column "stages"`},
+		{"a block too few", func(k *kit) { k.manifest["transform"] = k.at("transform").([]any)[:2] },
+			"transform gives 2 features, features names 3"},
+		{"a step with an unknown key", func(k *kit) {
+			k.object("transform", 0)["steps"] = list(map[string]any{"op": "impute", "numbers": 1})
+		}, "transform[0].steps[0].numbers: unknown key"},
+		{"a step without op", func(k *kit) { k.object("transform", 0)["steps"] = list(map[string]any{"number": 1}) },
+			"transform[0].steps[0]: lacks op"},
+		{"a feature's name too many", func(k *kit) { k.manifest["features"] = append(k.at("features").([]any), "x") }, "features names 4"},
+
+		{"100 quantiles", func(k *kit) { r := k.object("reference"); r["quantiles"] = r["quantiles"].([]any)[1:] },
+			"reference.quantiles: wants 101 numbers, has 100"},
+		{"falling quantiles", func(k *kit) { k.at("reference", "quantiles").([]any)[100] = 0 }, "reference.quantiles[100]: is less than"},
+		{"a quantile above 1", func(k *kit) { k.at("reference", "quantiles").([]any)[100] = 1.5 }, "reference.quantiles[100]: is outside 0 to 1"},
+		{"no reference rows", func(k *kit) { k.object("reference")["rows"] = 0 }, "reference.rows: wants at least 1"},
+		{"rows in fractions", func(k *kit) { k.object("reference")["rows"] = 1.5 }, "reference.rows: is not a whole number"},
+		{"no grades", func(k *kit) { k.manifest["grades"] = []any{} }, "grades: the last min_score must be 0"},
+		{"grades that end above 0", func(k *kit) { k.object("grades", 3)["min_score"] = 1 }, "grades: the last min_score must be 0"},
+		{"grades that rise", func(k *kit) { k.object("grades", 1)["min_score"] = 95 }, "grades[1].min_score: is not less"},
+		{"a grade beyond 100", func(k *kit) { k.object("grades", 0)["min_score"] = 101 }, "grades[0].min_score: is outside 0 to 100"},
+		{"a grade twice", func(k *kit) { k.object("grades", 1)["grade"] = "A" }, "grades[1].grade: wants a name"},
+
+		{"a loose tolerance", func(k *kit) { k.object("golden")["tolerance"] = 1e-3 }, "golden.tolerance: 0.001 is outside 0 to 1e-09"},
+		{"no golden rows", func(k *kit) { k.object("golden")["rows"] = 0 }, "golden.rows: 0 is outside 1 to 100000"},
+		{"too many golden rows", func(k *kit) { k.object("golden")["rows"] = 100001 }, "golden.rows: 100001 is outside"},
+		{"more golden features than memory", func(k *kit) {
+			k.object("golden")["rows"] = 100000
+			zeros := map[string]any{"action": "zeros"}
+			k.object("transform", 0)["steps"] = list(map[string]any{
+				"op": "one_hot", "width": 1000, "categories": []any{}, "missing": zeros, "unknown": zeros})
+			k.manifest["features"] = make([]string, 1002)
+		}, "golden.rows x features is 100200000, more than"},
+		{"one golden row fewer", func(k *kit) { k.object("golden")["rows"] = 1 }, "golden.csv: does not have the 1 rows"},
+		{"one golden row more", func(k *kit) { k.object("golden")["rows"] = 1000 }, "golden.csv: does not have the 1000 rows"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			k := takeApart(t, "bare_forest")
+			tt.change(k)
+			_, err := Load(k.files(t))
+			wantRefusal(t, err, tt.want)
+		})
+	}
+}
+
+func TestForgedFileListIsRefused(t *testing.T) {
+	whole := original(t, "bare_forest")
+	tests := []struct{ name, old, new, want string }{
+		{"another file", `"forest.bin"`, `"../forest"`, "files: wants forest.bin and golden.csv and no other"},
+		{"one file twice", `"golden.csv"`, `"forest.bin"`, "files: wants forest.bin and golden.csv"},
+		{"fewer bytes", `"bytes": 7737`, `"bytes": -1`, "files[0]: wants the bytes' number"},
+		{"a digest in capitals", `"sha256": "c`, `"sha256": "C`, "files[0]: wants"},
+		{"golden rows without end", `"bytes": 5109`, `"bytes": 999999999`, "golden.csv has more than"},
+		{"a key twice", `"positive": "1"`, `"positive": "1", "positive": "0"`, "positive: comes twice"},
+		{"a manifest too long", `"positive": "1"`, strings.Repeat(" ", maxManifestBytes) + `"positive": "1"`, "more than 8388608"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			text := string(whole[manifestName].Data)
+			if !strings.Contains(text, tt.old) {
+				t.Fatalf("the manifest has no %s", tt.old)
+			}
+			_, err := Load(with(whole, manifestName, []byte(strings.Replace(text, tt.old, tt.new, 1))))
+			wantRefusal(t, err, "manifest.json: ", tt.want)
+		})
+	}
+}
+
+func TestForgedGoldenRowsAreRefused(t *testing.T) {
+	replace := func(old, new string) func(k *kit) {
+		return func(k *kit) { k.golden = []byte(strings.Replace(string(k.golden), old, new, 1)) }
+	}
+	// The first line after the header is -1.0,24.546109009556538,38.5,0.012724117987275883.
+	first := "-1.0,24.546109009556538,38.5,0.012724117987275883\n"
+	tests := []struct {
+		name   string
+		change func(k *kit)
+		want   string
+	}{
+		{"nothing", func(k *kit) { k.golden = nil }, "is empty"},
+		{"another header", replace("stage,days", "days,stage"), "line 1: wants the contract's columns"},
+		{"no probability", replace("age,probability", "age,p"), "line 1: wants the contract's columns"},
+		{"a field too many", replace(first, "1,"+first), "wrong number of fields"},
+		{"an open quote", replace(first, `"`+first), `"`},
+		{"not a number", replace("24.546109009556538", "many"), `line 2: column "days": is not a number`},
+		{"a number too large", replace("24.546109009556538", "1e999"), `line 2: column "days": is not a number`},
+		{"a hexadecimal number", replace("24.546109009556538", "0x1p4"), `line 2: column "days": is not a number`},
+		{"NaN spelled out", replace("24.546109009556538", "nan"), `line 2: column "days": is not a number`},
+		{"a probability of 2", replace("0.012724117987275883", "2"), "line 2: the probability is neither"},
+		{"no probability's value", replace("0.012724117987275883", ""), "line 2: the probability is neither"},
+		{"a probability that is not ours", replace("0.012724117987275883", "0.0127241190"), "line 2, row 1: the probability differs by 1e-09 from"},
+		{"a refused row that is scored", replace(first, "-1.0,24.546109009556538,38.5,refused\n"), "line 2, row 1: is scored, and the fitted pipeline refused it"},
+		{"a scored row that is refused", replace("-1.0,24.546109009556538", "-1.0,inf"),
+			`line 2, row 1: is rejected (column "days": infinite), and the fitted pipeline scored it`},
+		{"refused rows only", func(k *kit) {
+			k.golden, k.object("golden")["rows"] = []byte("stage,days,age,probability\ninf,1,1,refused\n"), 1
+		}, "has no row with a probability"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			k := takeApart(t, "bare_forest")
+			tt.change(k)
+			_, err := Load(k.files(t))
+			wantRefusal(t, err, "golden.csv: ", tt.want)
+		})
+	}
+}
+
+// More golden rows than are scored at a time: the rows and lines go on counting.
+func TestManyGoldenRows(t *testing.T) {
+	for _, name := range []string{"bare_forest", "one_hot"} {
+		k, b := takeApart(t, name), load(t, name)
+		header, rows, _ := strings.Cut(string(k.golden), "\n")
+		times := 2*goldenBlock/b.Manifest().Golden.Rows + 1
+		k.golden = []byte(header + "\n" + strings.Repeat(rows, times))
+		k.object("golden")["rows"] = times * b.Manifest().Golden.Rows
+		many, err := Load(k.files(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, one := b.GoldenFeatures()
+		if x, all := many.GoldenFeatures(); all != times*one || len(x) != all*many.Forest().Features() {
+			t.Errorf("%s: %d golden rows have features, want %d", name, all, times*one)
+		}
+	}
+	k := takeApart(t, "bare_forest")
+	header, rows, _ := strings.Cut(string(k.golden), "\n")
+	line, _, _ := strings.Cut(rows, "\n")
+	k.golden = []byte(header + "\n" + strings.Repeat(line+"\n", 1999) + strings.Replace(line, "-1.0", "inf", 1) + "\n")
+	k.object("golden")["rows"] = 2000
+	_, err := Load(k.files(t))
+	wantRefusal(t, err, "golden.csv: line 2001, row 2000: is rejected", "(1 of 2000 rows are wrong")
+}
+
+// mapThresholds changes every threshold of a forest.bin.
+func mapThresholds(forest []byte, change func(float64) float64) {
+	trees, nodes := binary.LittleEndian.Uint32(forest[16:]), binary.LittleEndian.Uint32(forest[20:])
+	at := 24 + 4*trees + 4*nodes
+	for range nodes {
+		field := forest[at : at+8]
+		t := change(math.Float64frombits(binary.LittleEndian.Uint64(field)))
+		binary.LittleEndian.PutUint64(field, math.Float64bits(t))
+		at += 8
+	}
+}

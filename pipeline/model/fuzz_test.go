@@ -1,0 +1,92 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"testing"
+
+	"scored/pipeline"
+	"scored/pipeline/feature"
+)
+
+// FuzzManifest holds that parsing ends in a manifest whose scores and grades are defined, or in an error.
+func FuzzManifest(f *testing.F) {
+	for _, name := range cases(f) {
+		data, err := fs.ReadFile(bundleFS(name), manifestName)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := parseManifest(data)
+		if err != nil {
+			return
+		}
+		for _, p := range []float64{0, 0.5, 1} {
+			score := m.Reference.Score(p)
+			if score < 0 || score > 100 || m.Grades.Of(score) == "" {
+				t.Errorf("probability %v: score %d, grade %q", p, score, m.Grades.Of(score))
+			}
+		}
+		var loose any
+		if err := json.Unmarshal(data, &loose); err != nil {
+			t.Errorf("accepted what is not JSON: %v", err)
+		}
+	})
+}
+
+// FuzzGolden holds that batches are whole whatever the file.
+func FuzzGolden(f *testing.F) {
+	contract := feature.Contract{{Name: "n", Type: "number", Nullable: true}, {Name: "t", Type: "text", Nullable: true}}
+	f.Add([]byte("n,t,probability\n1.5,a,0.25\n,\"b\"\"\n\",refused\n-inf,,1e-3\n"))
+	f.Add([]byte("n,t,probability\n1,a\n"))
+	f.Add([]byte("n,t\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		in, err := newGoldenReader(bytes.NewReader(data), contract)
+		for err == nil {
+			if err = in.next(); err != nil && err != io.EOF {
+				return
+			}
+			n := in.batch.Rows()
+			if len(in.want) != n || len(in.lines) != n || len(in.batch.Columns[0].Numbers) != n || len(in.batch.Columns[1].Codes) != n {
+				t.Fatalf("%d rows, %d probabilities, %d lines", n, len(in.want), len(in.lines))
+			}
+			for _, code := range in.batch.Columns[1].Codes {
+				if code != pipeline.NoText && in.batch.Columns[1].Dict[code] == "" {
+					t.Error("the dictionary has the empty text")
+				}
+			}
+		}
+	})
+}
+
+// FuzzLoad holds that a bundle with right checksums loads or is refused with a class and a hint, whatever is in it.
+func FuzzLoad(f *testing.F) {
+	for _, name := range []string{"single_leaves", "one_hot"} {
+		k := takeApart(f, name)
+		data, err := fs.ReadFile(bundleFS(name), manifestName)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, k.forest, k.golden)
+	}
+	f.Fuzz(func(t *testing.T, manifest, forest, golden []byte) {
+		k := &kit{forest: forest, golden: golden}
+		decoder := json.NewDecoder(bytes.NewReader(manifest))
+		decoder.UseNumber()
+		if decoder.Decode(&k.manifest) != nil || k.manifest == nil {
+			return
+		}
+		b, err := Load(k.files(t))
+		if err != nil {
+			wantRefusal(t, err)
+			return
+		}
+		if _, rows := b.GoldenFeatures(); rows == 0 || b.MaxDifference() > maxTolerance {
+			t.Errorf("%d golden rows, difference %g", rows, b.MaxDifference())
+		}
+	})
+}

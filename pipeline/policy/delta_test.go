@@ -1,0 +1,230 @@
+package policy_test
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"scored/pipeline"
+	"scored/pipeline/policy"
+)
+
+var _ pipeline.Decide = policy.Delta
+
+const (
+	model   = "lead_scoring@0a1b2c3d"
+	version = 1000
+)
+
+var run = &pipeline.Run{ID: "lead_scoring-20261122T131500Z-0", Version: version}
+
+// known is an entry that equals the score 70 B of the current model.
+func known(change func(*pipeline.Confirmed)) pipeline.Confirmed {
+	c := pipeline.Confirmed{Key: "b", Score: 70, Grade: "B", Model: model, Version: version - 1}
+	if change != nil {
+		change(&c)
+	}
+	return c
+}
+
+func sequence(entries ...pipeline.Confirmed) iter.Seq2[pipeline.Confirmed, error] {
+	return func(yield func(pipeline.Confirmed, error) bool) {
+		for _, e := range entries {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestOneKey(t *testing.T) {
+	const change, unchanged, superseded = "change", "unchanged", "superseded"
+	tests := []struct {
+		name  string
+		known func(*pipeline.Confirmed)
+		full  bool
+		want  string
+	}{
+		{"equal", nil, false, unchanged},
+		{"score differs", func(c *pipeline.Confirmed) { c.Score = 71 }, false, change},
+		{"grade differs", func(c *pipeline.Confirmed) { c.Grade = "A" }, false, change},
+		{"model differs", func(c *pipeline.Confirmed) { c.Model = "lead_scoring@ffffffff" }, false, change},
+		{"equal, and everything is wanted", nil, true, change},
+		{"equal, and an older write was never answered", func(c *pipeline.Confirmed) { c.Unsure = true }, false, change},
+		{"differs, and an older write was never answered", func(c *pipeline.Confirmed) { c.Unsure, c.Score = true, 1 }, false, change},
+		{"differs, but the target holds this version", func(c *pipeline.Confirmed) { c.Score, c.Version = 1, version }, false, superseded},
+		{"differs, but the target holds a newer version", func(c *pipeline.Confirmed) { c.Score, c.Version = 1, version+1 }, false, superseded},
+		{"equal, and the target holds a newer version", func(c *pipeline.Confirmed) { c.Version = version + 1 }, false, superseded},
+		{"the target may hold this version", func(c *pipeline.Confirmed) { c.Unsure, c.Version = true, version }, false, superseded},
+		{"the target may hold a newer version", func(c *pipeline.Confirmed) { c.Unsure, c.Version = true, version+1 }, false, superseded},
+		{"everything is wanted, but the target holds a newer version", func(c *pipeline.Confirmed) { c.Version = version + 1 }, true, superseded},
+		{"everything is wanted, but the target may hold a newer version",
+			func(c *pipeline.Confirmed) { c.Unsure, c.Version = true, version+1 }, true, superseded},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			entry := known(tt.known)
+			score := pipeline.Score{Key: "b", Probability: 0.7, Score: 70, Grade: "B"}
+			got, err := policy.Delta(run, model, []pipeline.Score{score}, sequence(entry), tt.full)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]pipeline.Decision{
+				change:     {Changes: []pipeline.Change{{Score: score, Before: &entry}}},
+				unchanged:  {Unchanged: 1},
+				superseded: {Superseded: 1},
+			}[tt.want]
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestMerge(t *testing.T) {
+	scores := []pipeline.Score{{Key: "B", Score: 1}, {Key: "a", Score: 2}, {Key: "b", Score: 70, Grade: "B"}, {Key: "é", Score: 4}}
+	left := known(func(c *pipeline.Confirmed) { c.Key = "aa" })
+	got, err := policy.Delta(run, model, scores, sequence(left, known(nil)), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := pipeline.Decision{Unchanged: 1, Changes: []pipeline.Change{{Score: scores[0]}, {Score: scores[1]}, {Score: scores[3]}}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v: new keys are changes, a key that left the result is not touched", got, want)
+	}
+}
+
+func TestNothingConfirmedOfAnUnansweredFirstWrite(t *testing.T) {
+	only := pipeline.Confirmed{Key: "b", Unsure: true, Version: version - 1}
+	got, err := policy.Delta(run, model, []pipeline.Score{{Key: "b"}}, sequence(only), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Changes) != 1 || got.Changes[0].Before != nil {
+		t.Errorf("got %+v, want one change with nothing before it", got)
+	}
+}
+
+func TestOrderIsChecked(t *testing.T) {
+	score := func(key string) pipeline.Score { return pipeline.Score{Key: key} }
+	entry := func(key string) pipeline.Confirmed { return pipeline.Confirmed{Key: key, Model: model} }
+	tests := []struct {
+		name      string
+		scores    []pipeline.Score
+		confirmed []pipeline.Confirmed
+		want      string
+	}{
+		{"scores descend", []pipeline.Score{score("k1"), score("k3"), score("k2")}, nil, "score 3 is not after score 2"},
+		{"a score twice", []pipeline.Score{score("k1"), score("k1")}, nil, "score 2 is not after score 1"},
+		{"confirmed descends", nil, []pipeline.Confirmed{entry("k2"), entry("k1")}, "confirmed entry 2 is not after entry 1"},
+		{"confirmed twice", []pipeline.Score{score("k1")}, []pipeline.Confirmed{entry("k1"), entry("k1")}, "entry 2 is not after entry 1"},
+		{"an empty key twice", nil, []pipeline.Confirmed{entry(""), entry("")}, "entry 2 is not after entry 1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := policy.Delta(run, model, tt.scores, sequence(tt.confirmed...), false)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("got error %v, want %q", err, tt.want)
+			}
+			if strings.Contains(err.Error(), "k1") || len(got.Changes) > 0 {
+				t.Errorf("got %q with %d changes: the error names positions only, and nothing is decided", err, len(got.Changes))
+			}
+		})
+	}
+}
+
+func TestUnreadableLedgerDecidesNothing(t *testing.T) {
+	broken := errors.New("disk")
+	got, err := policy.Delta(run, model, []pipeline.Score{{Key: "a"}, {Key: "c"}}, func(yield func(pipeline.Confirmed, error) bool) {
+		if yield(known(nil), nil) {
+			yield(pipeline.Confirmed{}, broken)
+		}
+	}, false)
+	if !errors.Is(err, broken) || len(got.Changes) > 0 {
+		t.Errorf("got %v with %d changes, want the ledger's error and nothing to send", err, len(got.Changes))
+	}
+}
+
+// FuzzDelta compares the merge with a lookup per key. Each byte pair makes one key's score and entry.
+func FuzzDelta(f *testing.F) {
+	f.Add([]byte{}, false)
+	f.Add([]byte{0x01, 0x81, 0x92, 0x00, 0xff, 0xff, 0x80, 0x13}, false)
+	f.Add([]byte("the quick brown fox jumps over the lazy dog"), true)
+	f.Fuzz(func(t *testing.T, data []byte, full bool) {
+		scores, entries := sides(data)
+		got, err := policy.Delta(run, model, scores, sequence(entries...), full)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := lookup(scores, entries, full); !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+// sides reads bits: has a score, has an entry, the entry's differences, its version.
+func sides(data []byte) (scores []pipeline.Score, entries []pipeline.Confirmed) {
+	for i := 0; i+1 < len(data); i += 2 {
+		key, bits := fmt.Sprintf("%c%d", 'a'+data[i]%26, i), data[i+1]
+		if bits&1 == 0 {
+			scores = append(scores, pipeline.Score{Key: key, Score: int(bits>>1&1) + 50, Grade: "B"})
+		}
+		if bits&4 == 0 {
+			entries = append(entries, pipeline.Confirmed{Key: key, Score: 50, Grade: []string{"A", "B"}[bits>>3&1],
+				Model: []string{model, "other", ""}[int(bits>>4&3)%3], Unsure: bits>>6&1 == 1,
+				Version: version - 1 + int64(data[i]>>6)})
+		}
+	}
+	slices.SortFunc(scores, func(a, b pipeline.Score) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(entries, func(a, b pipeline.Confirmed) int { return cmp.Compare(a.Key, b.Key) })
+	return scores, entries
+}
+
+func lookup(scores []pipeline.Score, entries []pipeline.Confirmed, full bool) (d pipeline.Decision) {
+	byKey := map[string]*pipeline.Confirmed{}
+	for i := range entries {
+		byKey[entries[i].Key] = &entries[i]
+	}
+	for _, s := range scores {
+		e := byKey[s.Key]
+		if e != nil && e.Version >= version {
+			d.Superseded++
+			continue
+		}
+		if e != nil && !full && !e.Unsure && e.Score == s.Score && e.Grade == s.Grade && e.Model == model {
+			d.Unchanged++
+			continue
+		}
+		if e != nil && e.Model == "" {
+			e = nil
+		}
+		d.Changes = append(d.Changes, pipeline.Change{Score: s, Before: e})
+	}
+	return d
+}
+
+func BenchmarkDelta(b *testing.B) {
+	const rows = 1_000_000
+	scores := make([]pipeline.Score, rows)
+	entries := make([]pipeline.Confirmed, rows)
+	for i := range rows {
+		key := fmt.Sprintf("L%07d", i)
+		scores[i] = pipeline.Score{Key: key, Score: i % 101, Grade: "B"}
+		entries[i] = pipeline.Confirmed{Key: key, Score: i % 101, Grade: "B", Model: model}
+		if i%50 == 0 {
+			entries[i].Score++
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if d, err := policy.Delta(run, model, scores, sequence(entries...), false); err != nil || len(d.Changes) != rows/50 {
+			b.Fatal(len(d.Changes), err)
+		}
+	}
+	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}

@@ -1,0 +1,134 @@
+package warehouse
+
+import (
+	"encoding/binary"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"scored/pipeline"
+)
+
+var numberTypes = []uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.Float4OID, pgtype.Float8OID, pgtype.NumericOID, pgtype.BoolOID}
+
+// numeric encodes digits in base 10,000 as the binary format does.
+func numeric(weight int16, sign uint16, digits ...uint16) []byte {
+	raw := binary.BigEndian.AppendUint16(nil, uint16(len(digits)))
+	raw = binary.BigEndian.AppendUint16(raw, uint16(weight))
+	raw = binary.BigEndian.AppendUint16(raw, sign)
+	raw = binary.BigEndian.AppendUint16(raw, 0)
+	for _, d := range digits {
+		raw = binary.BigEndian.AppendUint16(raw, d)
+	}
+	return raw
+}
+
+func TestBinaryNumerics(t *testing.T) {
+	decode := numberDecoder(pgtype.NumericOID, binaryFormat)
+	for _, tt := range []struct {
+		raw  []byte
+		want float64
+	}{
+		{numeric(0, numericPositive), 0},
+		{numeric(0, numericPositive, 7), 7},
+		{numeric(1, numericNegative, 1, 2345, 6780), -12345.678},
+		{numeric(-1, numericPositive, 1), 0.0001},
+		{numeric(-3, numericPositive, 500), 5e-10},
+		{numeric(0, numericNaN), math.NaN()},
+		{numeric(0, numericInfinite), math.Inf(1)},
+		{numeric(0, numericNegInfinite), math.Inf(-1)},
+	} {
+		if got, err := decode(tt.raw); err != nil || !sameBits(got, tt.want) {
+			t.Errorf("%x: %v, %v; want %v", tt.raw, got, err, tt.want)
+		}
+	}
+	for _, raw := range [][]byte{nil, numeric(0, 0x1234), numeric(0, numericPositive, 10000), numeric(0, numericPositive, 1)[:9], numeric(math.MaxInt16, numericPositive, 1)} {
+		if got, err := decode(raw); err == nil {
+			t.Errorf("%x is read as %v", raw, got)
+		}
+	}
+}
+
+func TestUnreadableValuesAreNamedByPlaceAndNotQuoted(t *testing.T) {
+	l, err := newLayout([]pgconn.FieldDescription{
+		{Name: "lead_key", DataTypeOID: pgtype.TextOID}, {Name: "income", DataTypeOID: pgtype.Float8OID},
+	}, "lead_key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = l.read(l.newBatch(), [][]byte{[]byte("K1"), []byte("12x45")})
+	if err == nil || !strings.Contains(err.Error(), "column income (float8)") || strings.Contains(err.Error(), "12x45") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestATypeWithoutAName(t *testing.T) {
+	if got := newTypes().name(4000); got != "type 4000" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// FuzzDecoders checks that no bytes of a server make a decoder panic, and that a dictionary gives back what it got.
+func FuzzDecoders(f *testing.F) {
+	for _, seed := range []string{"", "1", "-1.5e300", "NaN", "Infinity", "t", "\x00\x01", "\x7f\xff\xff\xff\xff\xff\xff\xff", "red ", " "} {
+		f.Add([]byte(seed))
+	}
+	f.Add(numeric(1, numericNegative, 1, 2345, 6780))
+	f.Add(numeric(math.MinInt16, numericPositive, 9999, 9999))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		for _, format := range []int16{textFormat, binaryFormat} {
+			for _, oid := range numberTypes {
+				if _, err := numberDecoder(oid, format)(raw); err != nil && strings.Contains(err.Error(), string(raw)) && len(raw) > 20 {
+					t.Errorf("type %d: the error quotes the value", oid)
+				}
+			}
+			for _, oid := range []uint32{pgtype.TextOID, pgtype.BPCharOID, pgtype.Int8OID, pgtype.UUIDOID} {
+				k := keyReader{append: keyDecoder(oid, format)}
+				if err := k.read(raw); err != nil {
+					continue
+				}
+				if err := k.read(nil); err != nil {
+					t.Fatal(err)
+				}
+				keys := k.take(nil)
+				if len(keys) != 2 || keys[1] != "" {
+					t.Errorf("keys %q", keys)
+				}
+				if oid == pgtype.TextOID && keys[0] != string(raw) {
+					t.Errorf("key %q of %q", keys[0], raw)
+				}
+			}
+		}
+		d, column := newDictionary(""), pipeline.Column{}
+		for range 2 {
+			switch code := d.code(raw, &column); {
+			case len(raw) == 0 && code != pipeline.NoText, len(raw) > 0 && column.Dict[code] != string(raw):
+				t.Errorf("code %d of %q", code, raw)
+			}
+		}
+		if len(column.Dict) > 1 {
+			t.Errorf("%q stands in the dictionary twice", raw)
+		}
+	})
+}
+
+func TestADictionaryForgetsWhatDoesNotComeBack(t *testing.T) {
+	d, column := newDictionary(""), pipeline.Column{}
+	var raw [4]byte
+	for i := range uint32(3 * maxKnown) {
+		binary.BigEndian.PutUint32(raw[:], i+1)
+		if got := column.Dict; len(got) == batchRows {
+			column.Dict = got[:0]
+			d.reset()
+		}
+		if code := d.code(raw[:], &column); column.Dict[code] != string(raw[:]) {
+			t.Fatalf("text %d is lost", i)
+		}
+	}
+	if len(d.known) > maxKnown {
+		t.Errorf("%d texts are kept", len(d.known))
+	}
+}

@@ -1,0 +1,149 @@
+package warehouse
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"scored/pipeline"
+)
+
+// queryError is what the server said to a statement, or that it said nothing. It does not unwrap to the driver's error,
+// whose text may quote data.
+type queryError struct {
+	place string // what was being done, or where in which script
+	cause error
+}
+
+func (e *queryError) Error() string { return e.place + ": " + describe(e.cause) }
+
+// describe returns the text of an error of the driver without the data that the server may have quoted.
+func describe(err error) string {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return "the connection was lost: " + err.Error()
+	}
+	message := pg.Message
+	if !namesSchemaOnly(pg) {
+		message = withoutValues(message)
+	}
+	return fmt.Sprintf("%s (SQLSTATE %s)", message, pg.Code)
+}
+
+// namesSchemaOnly says whether messages of this class quote the script and the catalog, and never rows.
+func namesSchemaOnly(pg *pgconn.PgError) bool {
+	if len(pg.Code) != 5 {
+		return false
+	}
+	switch pg.Code[:2] {
+	case "08", "0A", "25", "26", "28", "34", "3D", "3F", "40", "42", "53", "54", "55", "57", "58":
+		return true
+	default:
+		return pg.Message == "1023"
+	}
+}
+
+// withoutValues cuts a message where a value may begin: at a quote, a colon, a bracket or a digit.
+func withoutValues(message string) string {
+	if i := strings.IndexAny(message, `"':;([{0123456789`); i >= 0 {
+		return strings.TrimSpace(message[:i]) + " ... (the rest is withheld, it may quote data)"
+	}
+	return message
+}
+
+// restartable says whether the whole run may succeed at once on a new connection.
+func (e *queryError) restartable() bool {
+	pg, ok := errors.AsType[*pgconn.PgError](e.cause)
+	if !ok {
+		return true // the connection was lost
+	}
+	switch {
+	case pg.Code == "XX000" && pg.Message == "1023", // Redshift's serializable isolation violation
+		pg.Code == "40P01", pg.Code == "40001",
+		strings.HasPrefix(pg.Code, "08"),
+		pg.Code == "57P01", pg.Code == "57P02", pg.Code == "57P03",
+		strings.Contains(pg.Message, "conflict with concurrent transaction"),
+		strings.Contains(pg.Message, "could not open relation with OID"):
+		return true
+	default:
+		return false
+	}
+}
+
+// problem gives the error its class. Data that a statement cannot digest (22xxx) has none: tomorrow's rows may pass, and
+// nothing but the script or the data can mend today's.
+func (e *queryError) problem() error {
+	if e.restartable() {
+		return &pipeline.Problem{Class: pipeline.TryAgain, Err: e, Hint: "The warehouse was busy or gone; the next slot tries again."}
+	}
+	code := ""
+	if pg, ok := errors.AsType[*pgconn.PgError](e.cause); ok {
+		code = pg.Code
+	}
+	switch {
+	case code == "57014":
+		return &pipeline.Problem{Class: pipeline.TryAgain, Err: e, Hint: "The statement ran, or queued, for longer than warehouse.statement_timeout, " +
+			"or was canceled: look at the WLM queue, or raise the timeout."}
+	case code == "42501":
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "Grant the warehouse's user the right to read this."}
+	case strings.HasPrefix(code, "28"), strings.HasPrefix(code, "3D"):
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "Check user, password and database in warehouse.url."}
+	case strings.HasPrefix(code, "42"), strings.HasPrefix(code, "0A"), strings.HasPrefix(code, "3F"):
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "Edit the script at this place."}
+	case strings.HasPrefix(code, "22"):
+		return &pipeline.Problem{Err: e, Hint: "A row holds a value that the expression cannot take: guard it with CASE or NULLIF."}
+	default:
+		return e
+	}
+}
+
+// isUndefined says whether the server does not know what was named.
+func isUndefined(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "42704"
+}
+
+// connectError is why no connection came about.
+type connectError struct {
+	cause   error
+	passing bool // it may pass within minutes
+}
+
+func newConnectError(err error) *connectError {
+	e := &connectError{cause: err, passing: true}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || refusedTLS(err) {
+		e.passing = false
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		query := queryError{cause: pg}
+		e.passing = query.restartable() || strings.HasPrefix(pg.Code, "53")
+	}
+	return e
+}
+
+// refusedTLS recognizes a server without encryption; the driver has no type for it.
+func refusedTLS(err error) bool {
+	return strings.Contains(err.Error(), "server refused TLS connection")
+}
+
+func (e *connectError) Error() string {
+	return "connect to the warehouse: " + strings.Join(strings.Fields(e.cause.Error()), " ")
+}
+
+func (e *connectError) problem() error {
+	switch {
+	case e.passing:
+		return &pipeline.Problem{Class: pipeline.TryAgain, Err: e, Hint: "Check that the cluster is up and that warehouse.url names its host and port."}
+	case refusedTLS(e.cause):
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "The server offers no encryption: is warehouse.url the cluster's endpoint?"}
+	default:
+		if _, ok := errors.AsType[*pgconn.PgError](e.cause); ok {
+			return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "Check user, database and parameters in warehouse.url, and the file in warehouse.password_file."}
+		}
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: e,
+			Hint: "The certificate is not one for this host by a known authority: name the authority's file in sslrootcert=..., or correct the host."}
+	}
+}

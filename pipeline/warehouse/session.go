@@ -1,0 +1,145 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"scored/pipeline"
+)
+
+// maxSkew is how far this machine's clock and the warehouse's may be apart.
+const maxSkew = 2 * time.Minute
+
+// connector opens sessions.
+type connector struct {
+	driver  *pgconn.Config
+	config  Config
+	now     func() time.Time
+	backoff func(attempt int) time.Duration // the pause behind a failed attempt, counted from 1
+}
+
+// session is one connection, set up for dataprep.
+type session struct {
+	conn *pgconn.PgConn
+	log  *slog.Logger
+}
+
+// open connects, as often as patience allows, and sets the session up.
+func (c *connector) open(ctx context.Context) (*session, error) {
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{conn: conn, log: c.config.Log.With("backend_pid", conn.PID())}
+	if err := c.setUp(ctx, s); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.log.Info("warehouse connected", "host", c.driver.Host, "database", c.driver.Database)
+	return s, nil
+}
+
+func (c *connector) connect(ctx context.Context) (*pgconn.PgConn, error) {
+	start := c.now()
+	for attempt := 1; ; attempt++ {
+		conn, err := pgconn.ConnectConfig(ctx, c.driver)
+		if err == nil {
+			return conn, nil
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("connect to the warehouse: %w", ctx.Err())
+		}
+		failure := newConnectError(err)
+		if !failure.passing {
+			return nil, failure.problem()
+		}
+		wait := c.backoff(attempt)
+		if c.now().Sub(start)+wait >= c.config.ConnectPatience {
+			return nil, failure.problem()
+		}
+		c.config.Log.Warn("warehouse does not answer, trying again", "attempt", attempt, "wait_ms", wait.Milliseconds(), "error", failure.Error())
+		if err := sleep(ctx, wait); err != nil {
+			return nil, fmt.Errorf("connect to the warehouse: %w", err)
+		}
+	}
+}
+
+// setUp labels the session, bounds its statements and compares the clocks.
+func (c *connector) setUp(ctx context.Context, s *session) error {
+	if group := c.config.QueryGroup; group != "" {
+		err := s.exec(ctx, fmt.Sprintf("SET query_group TO '%s'", group))
+		switch {
+		case isUndefined(err):
+			s.log.Debug("the warehouse has no query_group: it is not Redshift")
+		case err != nil:
+			return &queryError{place: "set query_group", cause: err}
+		}
+	}
+	timeout := max(c.config.StatementTimeout.Milliseconds(), 1)
+	if err := s.exec(ctx, fmt.Sprintf("SET statement_timeout TO %d; SET timezone TO 'UTC'", timeout)); err != nil {
+		return &queryError{place: "set up the session", cause: err}
+	}
+	return c.compareClocks(ctx, s)
+}
+
+// compareClocks refuses to run where as-of, which this machine's clock gives, and the warehouse's times do not mean the
+// same.
+func (c *connector) compareClocks(ctx context.Context, s *session) error {
+	const place = "read the warehouse's clock"
+	before := c.now()
+	results, err := s.conn.Exec(ctx, "SELECT EXTRACT(EPOCH FROM now())").ReadAll()
+	if err != nil {
+		return &queryError{place: place, cause: err}
+	}
+	took := c.now().Sub(before)
+	if len(results) != 1 || len(results[0].Rows) != 1 {
+		return fmt.Errorf("%s: it gave no row", place)
+	}
+	seconds, err := strconv.ParseFloat(string(results[0].Rows[0][0]), 64)
+	if err != nil {
+		return fmt.Errorf("%s: it gave no number", place)
+	}
+	skew := time.UnixMilli(int64(seconds * 1000)).Sub(before.Add(took / 2))
+	if skew.Abs() <= maxSkew {
+		return nil
+	}
+	return &pipeline.Problem{
+		Class: pipeline.Configuration,
+		Err:   fmt.Errorf("the warehouse's clock is %s off this machine's, more than %s", skew.Round(time.Second), maxSkew),
+		Hint:  "Let this machine's clock follow a time server (timedatectl set-ntp true).",
+	}
+}
+
+func (s *session) exec(ctx context.Context, sql string) error {
+	_, err := s.conn.Exec(ctx, sql).ReadAll()
+	return err
+}
+
+// close ends the session and waits until the driver has told the server to drop what it was doing.
+func (s *session) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = s.conn.Close(ctx)
+	<-s.conn.CleanupDone()
+}
+
+// exponential grows from a second to 15.
+func exponential(attempt int) time.Duration {
+	return min(time.Second<<min(attempt-1, 10), 15*time.Second)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,187 @@
+// Package warehouse reads dataprep results out of Redshift: it parses and judges scripts, runs them as of an instant
+// over a connection of their own, and hands the rows on as columns. PostgreSQL may stand in for Redshift.
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"scored/pipeline"
+)
+
+// maxAttempts is how often a run is begun before the warehouse's conflicts and lost connections end it.
+const maxAttempts = 3
+
+// Source runs one script; it is a [pipeline.Source].
+type Source struct {
+	script    *Script
+	key       string
+	connector connector
+	formats   []int16 // the result's format: text, as Redshift sends it, or binary for all columns
+}
+
+// NewSource checks the config and the script; it does not connect. The key names the result's column that identifies a
+// row. Errors are of class Configuration.
+func NewSource(cfg Config, script *Script, key string) (*Source, error) {
+	cfg = cfg.withDefaults()
+	driver, err := cfg.driver()
+	if err != nil {
+		return nil, err
+	}
+	if err := script.check(); err != nil {
+		return nil, err
+	}
+	return &Source{
+		script:    script,
+		key:       key,
+		connector: connector{driver: driver, config: cfg, now: time.Now, backoff: exponential},
+	}, nil
+}
+
+// Digest returns the hex SHA-256 of the script's bytes.
+func (s *Source) Digest() string { return s.script.Digest() }
+
+// Read runs the script as of run.AsOf on a new connection and gives rows the result in batches of 8,192. It begins
+// again, twice at most, where the warehouse reports a conflict with other transactions or the connection is lost. When
+// ctx ends, the statement is canceled on the server before Read returns.
+func (s *Source) Read(ctx context.Context, run *pipeline.Run, rows pipeline.Rows) error {
+	for attempt := 1; ; attempt++ {
+		err := s.attempt(ctx, run, rows)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("read dataprep result: %w", ctx.Err())
+		}
+		query, ok := errors.AsType[*queryError](err)
+		if !ok {
+			return err
+		}
+		if !query.restartable() || attempt == maxAttempts {
+			return query.problem()
+		}
+		s.connector.config.Log.Warn("the run starts again on a new connection", "attempt", attempt, "error", query.Error())
+		if err := sleep(ctx, s.connector.backoff(attempt)); err != nil {
+			return fmt.Errorf("read dataprep result: %w", err)
+		}
+	}
+}
+
+// attempt runs the script once. Errors of the server come as *queryError.
+func (s *Source) attempt(ctx context.Context, run *pipeline.Run, rows pipeline.Rows) error {
+	session, err := s.connector.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.close()
+	if err := s.prepare(ctx, session, run.ID, run.AsOf); err != nil {
+		return err
+	}
+	// A consumer's error ends the statement on the server, too.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	q := s.query(len(s.script.statements)-1, run.ID, run.AsOf)
+	reader := session.conn.ExecParams(ctx, q.text, nil, nil, nil, s.formats)
+	count, err := q.drain(reader, s.key, rows)
+	if err != nil {
+		cancel()
+		_, _ = reader.Close()
+		return err
+	}
+	session.log.Info("dataprep result drained", "rows_read", count)
+	return nil
+}
+
+// Columns runs the script as of an instant, but for the rows of its result, and returns the result's columns beside the
+// key.
+func (s *Source) Columns(ctx context.Context, asOf time.Time) ([]pipeline.Column, error) {
+	columns, err := s.columns(ctx, asOf)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("read dataprep columns: %w", ctx.Err())
+	}
+	if query, ok := errors.AsType[*queryError](err); ok {
+		return nil, query.problem()
+	}
+	return columns, err
+}
+
+func (s *Source) columns(ctx context.Context, asOf time.Time) ([]pipeline.Column, error) {
+	session, err := s.connector.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer session.close()
+	if err := s.prepare(ctx, session, "check", asOf); err != nil {
+		return nil, err
+	}
+	q := s.query(len(s.script.statements)-1, "check", asOf).within("SELECT * FROM (", ") AS dataprep LIMIT 0")
+	reader := session.conn.ExecParams(ctx, q.text, nil, nil, nil, s.formats)
+	if _, err := reader.Close(); err != nil {
+		return nil, q.failed(err)
+	}
+	l, err := newLayout(reader.FieldDescriptions(), s.key)
+	if err != nil {
+		return nil, err
+	}
+	return l.columns(), nil
+}
+
+// prepare runs every statement but the last.
+func (s *Source) prepare(ctx context.Context, session *session, id string, asOf time.Time) error {
+	for i := range s.script.statements[:len(s.script.statements)-1] {
+		start := time.Now()
+		q := s.query(i, id, asOf)
+		if _, err := session.conn.ExecParams(ctx, q.text, nil, nil, nil, nil).Close(); err != nil {
+			return q.failed(err)
+		}
+		session.log.Debug("dataprep statement ran", "statement", i+1, "line", q.statement.line, "dur_ms", time.Since(start).Milliseconds())
+	}
+	return nil
+}
+
+// query is a statement as it is sent.
+type query struct {
+	script    *Script
+	statement statement
+	number    int
+	text      string
+	before    int // characters that stand before the statement's own
+}
+
+func (s *Source) query(i int, id string, asOf time.Time) query {
+	st := s.script.statements[i]
+	q := query{script: s.script, statement: st, number: i + 1, text: s.script.render(st, asOf)}
+	return q.within(fmt.Sprintf("/* scored %s %s:%d */ ", plain(id), plain(s.script.Name), st.line), "")
+}
+
+func (q query) within(before, after string) query {
+	q.before += utf8.RuneCountInString(before)
+	q.text = before + q.text + after
+	return q
+}
+
+// failed tells where in the script a statement failed: at the server's position if it gave one.
+func (q query) failed(err error) error {
+	place := fmt.Sprintf("script %s:%d: statement %d", q.script.Name, q.statement.line, q.number)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && int(pg.Position) > q.before {
+		line, column := q.script.place(q.script.origin(q.statement, int(pg.Position)-1-q.before))
+		place = fmt.Sprintf("script %s:%d:%d: statement %d (from line %d)", q.script.Name, line, column, q.number, q.statement.line)
+	}
+	return &queryError{place: place, cause: err}
+}
+
+// plain makes text fit for an SQL comment.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf && (isDigit(byte(r)) || isNameStart(byte(r)) || strings.ContainsRune("-.", r)) {
+			return r
+		}
+		return '_'
+	}, text)
+}

@@ -1,0 +1,252 @@
+"""Golden rows, chosen to hurt: an evaluator that is nearly right must fail on them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .ask import Floats, Oracle
+from .blocks import Block, Value
+from .columns import RawColumn
+
+FLOAT32_MAX = 3.4028234663852886e38
+# The last fits in a float64 and not in a float32; just before it, the largest that the cast rounds down.
+EXTREMES = (0.0, -0.0, 1e-45, -1e-45, 1.17e-38, FLOAT32_MAX, -FLOAT32_MAX, 3.4028235677973362e38, -1e300)
+BEYOND = (3.4028235677973366e38, -3.5e38, np.inf, -np.inf)
+# A node counts as felt when its two sides differ by this much in the forest's answer; a thousand times the tolerance.
+FELT = 1e-6
+SAMPLE = 400
+
+
+@dataclass(frozen=True)
+class Node:
+    """A split on a column's own number, and a row that reaches it."""
+
+    column: str
+    threshold: float
+    row: int
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A row with some values replaced."""
+
+    row: int
+    values: dict[str, Any]
+
+
+def golden_rows(
+    frame: pd.DataFrame, p: Floats, columns: list[RawColumn], blocks: list[Block], oracle: Oracle, limit: int, seed: int
+) -> tuple[pd.DataFrame, Floats]:
+    """Return at most `limit` rows and what the pipeline itself says of them, NaN where it refuses."""
+    return Chooser(frame, p, columns, blocks, oracle, seed).choose(limit)
+
+
+class Chooser:
+    """Draws golden rows from the rows of the test period, and mutates them."""
+
+    def __init__(
+        self, frame: pd.DataFrame, p: Floats, columns: list[RawColumn], blocks: list[Block], oracle: Oracle, seed: int
+    ) -> None:
+        self.frame, self.p, self.oracle = frame, p, oracle
+        self.columns = {c.name: c for c in columns}
+        self.blocks = blocks
+        self.random = np.random.default_rng(seed)
+        self.accepted = np.flatnonzero(~np.isnan(p) & carried(frame))
+        if not self.accepted.size:
+            self.accepted = np.flatnonzero(~np.isnan(p))
+        self.nodes = self.splits()
+
+    def choose(self, limit: int) -> tuple[pd.DataFrame, Floats]:
+        """Return the rows of every family, each within its share of the limit."""
+        families = [
+            (0.2, self.real()),
+            (0.4, self.near_thresholds(int(0.4 * limit))),
+            (0.14, self.missing()),
+            (0.14, self.categories()),
+            (0.12, self.extremes()),
+        ]
+        mutants = [m for share, family in families for m in islice(family, int(share * limit))]
+        rows = self.built(mutants)
+        rows = rows[carried(rows)].reset_index(drop=True)
+        rows = rows[~duplicated(rows)].reset_index(drop=True)
+        return rows, self.oracle.probabilities(rows)
+
+    def real(self) -> Iterator[Mutant]:
+        """Yield rows as they are: all of the distribution, then a few that the pipeline refuses."""
+        ranked = self.accepted[np.argsort(self.p[self.accepted], kind="stable")]
+        spread = np.unique(np.linspace(0, len(ranked) - 1, min(len(ranked), 60)).astype(int))
+        yield from (Mutant(int(ranked[i]), {}) for i in spread)
+        refused = np.flatnonzero(np.isnan(self.p))[:5]
+        yield from (Mutant(int(i), {}) for i in refused)
+
+    def splits(self) -> list[Node]:
+        """Return nodes that split on a column's own number, the columns taking turns."""
+        owners = numeric_features(self.blocks)
+        rows = self.random.permutation(self.accepted)[:SAMPLE]
+        x = self.oracle.features(self.frame.iloc[rows]).astype(np.float32)
+        by_column: dict[str, list[Node]] = {}
+        for i in self.random.permutation(len(self.oracle.forest.estimators_))[:60]:
+            estimator = self.oracle.forest.estimators_[i]
+            tree, paths = estimator.tree_, estimator.decision_path(x).tocsc()
+            for node in np.flatnonzero(tree.children_left >= 0):
+                column = owners.get(int(tree.feature[node]))
+                reached = paths.indices[paths.indptr[node] : paths.indptr[node + 1]]
+                if column and reached.size and np.isfinite(tree.threshold[node]):
+                    row = int(rows[self.random.choice(reached)])
+                    by_column.setdefault(column, []).append(Node(column, float(tree.threshold[node]), row))
+        # Thresholds between two float32 that round up come first: they tell rounding down from rounding to nearest.
+        queues = [
+            sorted(nodes, key=lambda n: float(np.float32(n.threshold)) <= n.threshold) for nodes in by_column.values()
+        ]
+        return [node for turn in zip_longest(*queues) for node in turn if node is not None]
+
+    def near_thresholds(self, budget: int) -> Iterator[Mutant]:
+        """Yield values next to thresholds, from groups whose two sides the forest tells apart."""
+        tried = self.nodes[: 4 * budget]
+        sides = [v for node in tried for v in beside(node.threshold)[:2]]
+        felt = self.oracle.probabilities(
+            self.built([Mutant(tried[i // 2].row, {tried[i // 2].column: v}) for i, v in enumerate(sides)])
+        ).reshape(-1, 2)
+        for node, (low, high) in zip(tried, felt, strict=True):
+            if abs(high - low) > FELT:
+                yield from (Mutant(node.row, {node.column: v}) for v in beside(node.threshold))
+
+    def missing(self) -> Iterator[Mutant]:
+        """Yield rows with one value missing, all that may be, and all."""
+        optional = [c for c in self.columns.values() if c.nullable]
+        first = self.any_row()
+        yield Mutant(first, {c.name: c.blank for c in self.columns.values()})
+        yield Mutant(first, {c.name: c.blank for c in optional})
+        yield Mutant(self.any_row(), {c.name: c.blank for c in optional})
+        yield from (Mutant(self.any_row(), {c.name: c.blank}) for c in self.columns.values() if not c.nullable)
+        reaching = {node.column: node.row for node in self.nodes}
+        yield from (Mutant(reaching.get(c.name, self.any_row()), {c.name: c.blank}) for c in optional)
+        for node in self.nodes:
+            if self.columns[node.column].nullable:
+                yield Mutant(node.row, {node.column: np.nan})
+
+    def categories(self) -> Iterator[Mutant]:
+        """Yield unknown categories, near misses and every known one, the columns taking turns."""
+        known = {b.column: [v for v, _ in b.encoder.categories] for b in self.blocks if b.encoder}
+        queues = [[(name, v) for v in [*near_misses(values), *values]] for name, values in known.items()]
+        for turn in zip_longest(*queues):
+            yield from (Mutant(self.any_row(), {pair[0]: pair[1]}) for pair in turn if pair)
+
+    def extremes(self) -> Iterator[Mutant]:
+        """Yield absurd numbers: in every column at once, then in one column after the other."""
+        used = list(dict.fromkeys(b.column for b in self.blocks if b.kind == "number"))
+        if not used:
+            return
+        row = self.any_row()
+        yield from (Mutant(row, dict.fromkeys(used, x)) for x in EXTREMES)
+        values = [*BEYOND, *EXTREMES]
+        for i in range(len(values) * len(used)):
+            # Steps through the columns and through the values, so that few rows see many of both.
+            shifted = i + i // (len(values) * len(used) // gcd(len(values), len(used)))
+            yield Mutant(self.any_row(), {used[i % len(used)]: values[shifted % len(values)]})
+
+    def any_row(self) -> int:
+        """Return a row that the pipeline takes."""
+        return int(self.random.choice(self.accepted))
+
+    def built(self, mutants: list[Mutant]) -> pd.DataFrame:
+        """Return the mutants as rows."""
+        out = self.frame.iloc[[m.row for m in mutants]].reset_index(drop=True)
+        changes: dict[str, dict[int, Any]] = {}
+        for i, mutant in enumerate(mutants):
+            for name, value in mutant.values.items():
+                changes.setdefault(name, {})[i] = value
+        for name, cells in changes.items():
+            values = out[name].tolist()
+            for i, value in cells.items():
+                values[i] = value
+            out[name] = self.columns[name].series(values)
+        return out
+
+
+def gcd(a: int, b: int) -> int:
+    """Return the greatest common divisor."""
+    return a if b == 0 else gcd(b, a % b)
+
+
+def numeric_features(blocks: list[Block]) -> dict[int, str]:
+    """Return, per feature that is a column's own number, the column."""
+    starts = np.cumsum([0, *(b.width for b in blocks)])
+    return {int(at): b.column for at, b in zip(starts, blocks, strict=False) if b.numeric}
+
+
+def beside(threshold: float) -> list[float]:
+    """Return values around a threshold, the float32 on either side first.
+
+    The cast rounds values between these two to the nearer one, so those next to their middle land on the other side of
+    a threshold than they stand on themselves.
+    """
+    nearest = np.float32(threshold)
+    down = nearest if float(nearest) <= threshold else np.nextafter(nearest, np.float32(-np.inf))
+    up = np.nextafter(down, np.float32(np.inf))
+    low, high = float(down), float(up)
+    middle = (low + high) / 2
+    near = [threshold, middle]
+    around = [float(np.nextafter(v, d)) for v in near for d in (-np.inf, np.inf)]
+    return [low, high, threshold, *around]
+
+
+def near_misses(values: list[Value]) -> list[Value]:
+    """Return values that are in no category, some of them nearly."""
+    if not values:
+        return []
+    first = values[-1]
+    if isinstance(first, str):
+        candidates: list[Value] = ["unseen", f"{first} ", first.swapcase(), f" {first}", first[:-1]]
+    else:
+        candidates = [float(np.nextafter(first, np.inf)), first + 0.5, -1e6]
+    return [v for v in dict.fromkeys(candidates) if v not in values and v != ""]
+
+
+def carried(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Say which rows a CSV carries unchanged: readers may turn a carriage return in quotes into a newline."""
+    keep = np.ones(len(rows), bool)
+    for name in rows.select_dtypes(include=object).columns:
+        keep &= np.array([not (isinstance(v, str) and "\r" in v) for v in rows[name]], dtype=bool)
+    return keep
+
+
+def duplicated(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Say which rows stand above already, as they are written."""
+    seen: set[tuple[str, ...]] = set()
+    out = []
+    for row in cells(rows):
+        out.append(tuple(row) in seen)
+        seen.add(tuple(row))
+    return np.array(out, dtype=bool)
+
+
+def cells(rows: pd.DataFrame) -> Iterator[list[str]]:
+    """Yield rows as golden.csv writes them."""
+    written = [[cell(v) for v in rows[name].tolist()] for name in rows.columns]
+    yield from (list(row) for row in zip(*written, strict=True))
+
+
+def cell(value: Any) -> str:
+    """Return a value as golden.csv writes it."""
+    if isinstance(value, str):
+        return value
+    return "" if pd.isna(value) else repr(float(value))
+
+
+def write_rows(path: Path, rows: pd.DataFrame, p: Floats) -> None:
+    """Write rows and their probabilities in the format of golden.csv."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*rows.columns, "probability"])
+        for row, probability in zip(cells(rows), p, strict=True):
+            writer.writerow([*row, "refused" if np.isnan(probability) else repr(float(probability))])

@@ -1,0 +1,77 @@
+"""The forest's nodes as arrays, and forest.bin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import RandomForestClassifier
+
+from .errors import ExportError
+
+MAGIC, END, FORMAT = b"SCFOREST", b"SCFOREND", 1
+
+
+@dataclass(frozen=True)
+class Trees:
+    """The nodes of all trees, one tree after the other; children count from their tree's first node."""
+
+    features: int
+    sizes: npt.NDArray[np.uint32]
+    feature: npt.NDArray[np.int32]
+    threshold: npt.NDArray[np.float64]
+    left: npt.NDArray[np.uint32]
+    right: npt.NDArray[np.uint32]
+    missing_left: npt.NDArray[np.uint8]
+    value: npt.NDArray[np.float64]
+
+    def write(self, path: Path) -> None:
+        """Write forest.bin."""
+        head = np.array([FORMAT, self.features, len(self.sizes), len(self.feature)], dtype="<u4")
+        parts: list[tuple[npt.NDArray[Any], str]] = [
+            (self.sizes, "<u4"),
+            (self.feature, "<i4"),
+            (self.threshold, "<f8"),
+            (self.left, "<u4"),
+            (self.right, "<u4"),
+            (self.missing_left, "u1"),
+            (self.value, "<f8"),
+        ]
+        arrays = b"".join(np.ascontiguousarray(array, dtype=dtype).tobytes() for array, dtype in parts)
+        path.write_bytes(MAGIC + head.tobytes() + arrays + END)
+
+
+def trees_of(forest: RandomForestClassifier, positive_index: int) -> Trees:
+    """Return the forest's nodes as scikit-learn holds them."""
+    nodes = [nodes_of(i, tree, positive_index) for i, tree in enumerate(forest.estimators_)]
+    joined = {key: np.concatenate([n[key] for n in nodes]) for key in nodes[0]}
+    sizes = np.array([len(n["feature"]) for n in nodes], dtype=np.uint32)
+    return Trees(features=int(forest.n_features_in_), sizes=sizes, **joined)
+
+
+def nodes_of(index: int, estimator: Any, positive_index: int) -> dict[str, npt.NDArray[Any]]:
+    """Return one tree's nodes."""
+    tree = estimator.tree_
+    left = np.asarray(tree.children_left)
+    right = np.asarray(tree.children_right)
+    leaf = left < 0
+    here = np.arange(len(left))
+    if np.any(~leaf & ((left <= here) | (right <= here))):
+        raise ExportError(f"tree {index} has a child before its parent")
+    return {
+        "feature": np.where(leaf, -1, tree.feature),
+        "threshold": np.where(leaf, 0.0, tree.threshold),
+        "left": np.where(leaf, 0, left),
+        "right": np.where(leaf, 0, right),
+        "missing_left": np.where(leaf, 0, tree.missing_go_to_left),
+        "value": np.where(leaf, leaf_values(tree.value[:, 0, :])[:, positive_index], 0.0),
+    }
+
+
+def leaf_values(value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the classes' shares per node: what `predict_proba` makes of them, in every version of scikit-learn."""
+    shares = abs(float(value[0].sum()) - 1) < 1e-9  # weighted counts before 1.3
+    return value if shares else np.divide(value, value.sum(axis=1, keepdims=True))

@@ -1,0 +1,91 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"scored/pipeline"
+	"scored/sinks"
+)
+
+// failure is why a request as a whole brought no result.
+type failure struct {
+	error
+	uncertain bool // the org may have applied it
+	expired   bool // the session is over; nothing was applied
+}
+
+func (f *failure) Unwrap() error { return f.error }
+
+// unreachable is the problem of a request without an answer; there is none if its own context ended it.
+func unreachable(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &pipeline.Problem{Class: pipeline.TryAgain, Err: err,
+		Hint: "check the network, and status.salesforce.com if other machines can't reach the org either"}
+}
+
+// lost is the failure of a request that got no answer; left tells whether it went out.
+func lost(err error, left bool) *failure {
+	return &failure{error: unreachable(err), uncertain: left}
+}
+
+// garbled is the failure of a request whose answer says it was dealt with and can't be read.
+func garbled(what string) *failure {
+	return &failure{uncertain: true, error: &pipeline.Problem{Class: pipeline.TryAgain,
+		Err:  errors.New("the answer is not what the API promises: " + what),
+		Hint: "a proxy in between, or maintenance, may have answered in the org's place"}}
+}
+
+// refusal classifies an answer other than success. Its text has the error's code and never its message, which may echo
+// data.
+func refusal(a *answer) *failure {
+	code, message := errorCode(a.body)
+	err := fmt.Errorf("%s (HTTP %d)", code, a.status)
+	if code == "" {
+		err = fmt.Errorf("HTTP %d without an error code", a.status)
+	}
+	problem := func(c pipeline.Class, err error, hint string) error {
+		return &pipeline.Problem{Class: c, Err: err, Hint: hint}
+	}
+	kind := classOf(code, message)
+	switch {
+	case a.status == http.StatusUnauthorized, a.status < 500 && kind == expired:
+		return &failure{expired: true, error: problem(pipeline.TryAgain, err,
+			"the org ends sessions at once: check the integration user's session settings and IP ranges")}
+	case a.status >= 500:
+		return &failure{uncertain: true, error: problem(pipeline.TryAgain, err,
+			"Salesforce could not process the request: see status.salesforce.com")}
+	case a.status < 400:
+		return &failure{uncertain: true, error: problem(pipeline.Configuration, err,
+			"the org sends requests elsewhere: check login_url")}
+	case kind == exhausted:
+		return &failure{error: problem(pipeline.TryAgain, fmt.Errorf("%w: %w", err, sinks.ErrLater),
+			"see API usage in Setup, Company Information; if the API is disabled, give the integration user API Enabled")}
+	case kind == transient, a.status == http.StatusTooManyRequests:
+		return &failure{uncertain: code == "", error: problem(pipeline.TryAgain, err, "Salesforce is busy")}
+	case kind == configuration, a.status == http.StatusGone:
+		return &failure{uncertain: code == "", error: problem(pipeline.Configuration, err,
+			"run scored check: it lists what the integration user can't see or edit; check object, fields and api_version")}
+	case code == "":
+		return &failure{uncertain: true, error: problem(0, err, "a proxy in between may have answered in the org's place")}
+	default:
+		return &failure{error: err}
+	}
+}
+
+// errorCode takes the first code from the body of an API error, "" if it is none.
+func errorCode(body []byte) (code, message string) {
+	var errs []struct {
+		Code    string `json:"errorCode"`
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(body, &errs) != nil || len(errs) == 0 || errs[0].Code == "" {
+		return "", ""
+	}
+	return plainCode(errs[0].Code), errs[0].Message
+}

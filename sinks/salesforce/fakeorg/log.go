@@ -1,0 +1,53 @@
+package fakeorg
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Request is the record of one request.
+type Request struct {
+	At       time.Time
+	Method   string
+	Path     string      // without the query
+	Query    string      // the raw query
+	Header   http.Header // Content-Type, Content-Encoding, User-Agent and every Sforce-*; never credentials
+	Username string      // whom the session belongs to, "" without one
+	Rows     int         // the records it carried or, for a query, returned
+	Failed   int         // of them: refused
+	Status   int         // the answer's status; 0 if the connection was closed without one
+}
+
+// Requests returns every request answered or dropped so far, in the order in which they ended.
+func (o *Org) Requests() []Request {
+	o.logMu.Lock()
+	defer o.logMu.Unlock()
+	return slices.Clone(o.requests)
+}
+
+// ForgetRequests empties the log.
+func (o *Org) ForgetRequests() {
+	o.logMu.Lock()
+	defer o.logMu.Unlock()
+	o.requests = nil
+}
+
+func (o *Org) record(r Request) {
+	o.logMu.Lock()
+	defer o.logMu.Unlock()
+	o.requests = append(o.requests, r)
+}
+
+// loggedHeader picks the headers that a test may want to see.
+func loggedHeader(h http.Header) http.Header {
+	kept := http.Header{}
+	for name, values := range h {
+		switch {
+		case strings.HasPrefix(name, "Sforce-"), name == "Content-Type", name == "Content-Encoding", name == "User-Agent":
+			kept[name] = slices.Clone(values)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,26 @@
+package salesforce
+
+import "testing"
+
+func TestNormalID(t *testing.T) {
+	for _, c := range []struct {
+		name, id, want string
+		ok             bool
+	}{
+		{"15 characters get their checksum", "00D000000000062", "00D000000000062EAA", true},
+		{"18 characters stay", "00D000000000062EAA", "00D000000000062EAA", true},
+		{"each chunk has its own", "aAaAaBBBBB00000", "aAaAaBBBBB00000K5A", true},
+		{"a wrong checksum: the case was lost", "00d000000000062EAA", "", false},
+		{"lower-case checksum", "00D000000000062eaa", "", false},
+		{"too short", "00D00000000006", "", false},
+		{"between the lengths", "00D000000000062E", "", false},
+		{"not an id's characters", "00D0000000000-2", "", false},
+		{"more bytes than characters", "00D0000000000é", "", false},
+		{"empty", "", "", false},
+	} {
+		got, ok := normalID(c.id)
+		if ok != c.ok || ok && got != c.want {
+			t.Errorf("%s: normalID(%q) = %q, %t; want %q, %t", c.name, c.id, got, ok, c.want, c.ok)
+		}
+	}
+}
