@@ -67,7 +67,8 @@ func parse(file string, text []byte) (*Config, error) {
 	v, err := layers(text, p)
 	var c Config
 	if err == nil {
-		err = v.UnmarshalExact(&c, strictly)
+		err = v.UnmarshalExact(&c, viper.DecodeHook(mapstructure.ComposeDecodeHookFunc(
+			mapstructure.StringToTimeDurationHookFunc(), mapstructure.TextUnmarshallerHookFunc())))
 	}
 	if err != nil && len(p.found) == 0 {
 		return nil, broken(file, err)
@@ -103,13 +104,6 @@ func layers(text []byte, p *problems) (*viper.Viper, error) {
 		return nil, cmp.Or(errors.Unwrap(err), err)
 	}
 	return v, nil
-}
-
-// strictly keeps mapstructure from converting one type into another.
-func strictly(d *mapstructure.DecoderConfig) {
-	d.WeaklyTypedInput = false
-	d.DecodeHook = mapstructure.ComposeDecodeHookFunc(
-		mapstructure.StringToTimeDurationHookFunc(), mapstructure.TextUnmarshallerHookFunc())
 }
 
 // jobName leaves room for the as-of and the attempt in a run's id.

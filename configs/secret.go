@@ -1,7 +1,6 @@
 package configs
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -44,8 +43,6 @@ func readSecret(path string) (string, error) {
 	case mode.Perm()&0o027 != 0:
 		return "", secretProblem(fmt.Errorf("secret file %s has permissions %04o: others can read or change it", path, mode.Perm()),
 			"chmod 0400 "+path+" (0440 if the service gets at it through its group)")
-	case info.Size() > maxSecret:
-		return "", secretProblem(fmt.Errorf("secret file %s has more than %d bytes", path, maxSecret), "name the file that holds the secret")
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -54,7 +51,7 @@ func readSecret(path string) (string, error) {
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
 	if err == nil && len(text) > maxSecret {
-		err = errors.New("it grew while it was read")
+		err = fmt.Errorf("it has more than %d bytes", maxSecret)
 	}
 	if err != nil {
 		return "", secretProblem(fmt.Errorf("read secret %s: %w", path, err), "name the file that holds the secret")

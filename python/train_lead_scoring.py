@@ -45,7 +45,8 @@ def split_by_time(as_of: pd.Series, horizon: pd.Timedelta, test_share: float) ->
     """Return the last share of the instants as test, and what lies a horizon or more before them as training."""
     instants = np.sort(as_of.unique())
     begin = instants[min(int(len(instants) * (1 - test_share)), len(instants) - 1)]
-    return Split(train=(as_of <= begin - horizon).to_numpy(), test=(as_of >= begin).to_numpy())
+    test = (as_of >= begin).to_numpy()
+    return Split(train=(as_of <= begin - horizon).to_numpy() & ~test, test=test)
 
 
 def build(X: pd.DataFrame) -> Pipeline:

@@ -11,13 +11,13 @@ import (
 	"scored/pipeline"
 )
 
-// ErrLater marks, wrapped in a delivery's error, what a wait of seconds can't mend, such as a spent daily limit: [Retry]
-// gives up at once.
+// ErrLater marks, wrapped in a delivery's error, what a wait of seconds can't mend, such as a spent daily limit:
+// [Retry] gives up at once.
 var ErrLater = errors.New("left for a later run")
 
-// Backoff says how often and how patiently [Retry] tries. A wait is drawn evenly from zero to a ceiling (full jitter, so
-// that senders which failed together don't return together); the ceiling begins at First, doubles with each wait, and
-// ends at Max.
+// Backoff says how often and how patiently [Retry] tries. A wait is drawn evenly from zero to a ceiling (full jitter,
+// so that senders which failed together don't return together); the ceiling begins at First, doubles with each wait,
+// and ends at Max.
 type Backoff struct {
 	Tries int // tries in a row; one that settles a row is counted as the first again. 1 does not try again
 	First time.Duration
@@ -27,14 +27,10 @@ type Backoff struct {
 // wait draws the wait before the nth retry, n counting from 0.
 func (b Backoff) wait(n int) time.Duration {
 	ceiling := b.First
-	for range n {
-		if ceiling >= b.Max/2 {
-			ceiling = b.Max
-			break
-		}
+	for ; n > 0 && ceiling < b.Max; n-- {
 		ceiling *= 2
 	}
-	if ceiling <= 0 {
+	if ceiling = min(ceiling, b.Max); ceiling <= 0 {
 		return 0
 	}
 	return rand.N(ceiling)

@@ -88,10 +88,12 @@ func TestWrite(t *testing.T) {
 			[]try{{"retry accepted accepted", nil}, {"retry", nil}, {"retry", nil}}, "[a b c] [a] [a]",
 			"b accepted, c accepted, a retry", nil},
 		{"each settled row starts the count anew",
-			[]try{{"unknown - -", busy}, {"accepted - -", busy}, {"- -", busy}, {"accepted -", busy}, {"-", busy}, {"accepted", nil}},
+			[]try{{"unknown - -", busy}, {"accepted - -", busy}, {"- -", busy}, {"accepted -", busy}, {"-", busy},
+				{"accepted", nil}},
 			"[a b c] [a b c] [b c] [b c] [c] [c]", "a accepted, b accepted, c accepted", nil},
-		{"a refusal does not settle what may have been applied", []try{{"unknown - -", busy}, {"refused accepted accepted", nil},
-			{"refused", nil}, {"refused", nil}}, "[a b c] [a b c] [a] [a]", "b accepted, c accepted, a unknown", nil},
+		{"a refusal does not settle what may have been applied", []try{{"unknown - -", busy},
+			{"refused accepted accepted", nil}, {"refused", nil}, {"refused", nil}},
+			"[a b c] [a b c] [a] [a]", "b accepted, c accepted, a unknown", nil},
 		{"once unknown, a row that never left again stays unknown", []try{{"unknown - -", busy}, {"- - -", wrong}},
 			"[a b c] [a b c]", "a unknown", wrong},
 		{"a configuration error is final", []try{{"retry - -", wrong}}, "[a b c]", "a retry", wrong},
@@ -119,11 +121,19 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// abc returns the changes a, b and c.
+func abc() []pipeline.Change {
+	var changes []pipeline.Change
+	for _, key := range []string{"a", "b", "c"} {
+		changes = append(changes, pipeline.Change{Score: pipeline.Score{Key: key}})
+	}
+	return changes
+}
+
 // write sends the changes a, b and c and returns what was confirmed, "key status" each, or fails on a second report.
 func write(ctx context.Context, sink pipeline.Sink) (confirmed []string, err error) {
-	changes := []pipeline.Change{{Score: pipeline.Score{Key: "a"}}, {Score: pipeline.Score{Key: "b"}}, {Score: pipeline.Score{Key: "c"}}}
 	seen := map[string]bool{}
-	err = sink.Write(ctx, &pipeline.Run{}, "m@1", changes, func(outcomes []pipeline.Outcome) error {
+	err = sink.Write(ctx, &pipeline.Run{}, "m@1", abc(), func(outcomes []pipeline.Outcome) error {
 		for _, o := range outcomes {
 			if seen[o.Key] {
 				return fmt.Errorf("%s was reported twice", o.Key)
@@ -205,9 +215,8 @@ func TestAFailedConfirmationEndsTheDelivery(t *testing.T) {
 	full := errors.New("disk full")
 	inner := &target{tries: []try{{"unknown accepted accepted", busy}}}
 	sink := sinks.Retry(inner, backoff, slog.New(slog.DiscardHandler))
-	changes := []pipeline.Change{{Score: pipeline.Score{Key: "a"}}, {Score: pipeline.Score{Key: "b"}}, {Score: pipeline.Score{Key: "c"}}}
 	var reported []string
-	err := sink.Write(t.Context(), &pipeline.Run{}, "m@1", changes, func(outcomes []pipeline.Outcome) error {
+	err := sink.Write(t.Context(), &pipeline.Run{}, "m@1", abc(), func(outcomes []pipeline.Outcome) error {
 		for _, o := range outcomes {
 			reported = append(reported, o.Key+" "+o.Status.String())
 		}
@@ -255,7 +264,8 @@ func TestEachRetryIsLogged(t *testing.T) {
 		if _, err := write(t.Context(), sinks.Retry(inner, backoff, slog.New(slog.NewTextHandler(&log, nil)))); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"trying again", "target=org", "stage=deliver", "attempt=2", "rows=2", `reason="HTTP 503"`} {
+		for _, want := range []string{"trying again", "target=org", "stage=deliver", "attempt=2", "rows=2",
+			`reason="HTTP 503"`} {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("the log lacks %s: %s", want, log.String())
 			}

@@ -11,12 +11,12 @@ import (
 
 func TestNewPlanRefuses(t *testing.T) {
 	oneHot := func(change func(s *Step)) []Step {
-		s := Step{Op: "one_hot", Width: ptr(2), Categories: []Category{{Text: ptr("a"), Slot: ptr(0)}}, Missing: zero, Unknown: zero}
+		s := oneHot(2, []Category{{Text: ptr("a"), Slot: ptr(0)}}, zero, zero)
 		change(&s)
 		return []Step{s}
 	}
 	ordinal := func(change func(s *Step)) []Step {
-		s := Step{Op: "ordinal", Categories: []Category{{Number: ptr(1.0), Code: ptr(0.0)}}, Missing: missing, Unknown: missing}
+		s := ordinal([]Category{{Number: ptr(1.0), Code: ptr(0.0)}}, missing, missing)
 		change(&s)
 		return []Step{s}
 	}
@@ -29,16 +29,23 @@ func TestNewPlanRefuses(t *testing.T) {
 		{"a column of nobody", "x", nil, `block 1: column "x" is not in the contract`},
 		{"text without encoder", "t", nil, "text needs an encoder"},
 		{"text with an impute alone", "t", []Step{{Op: "impute", Text: ptr("a")}}, "text needs an encoder"},
-		{"an unknown operation", "n", []Step{{Op: "scale"}}, `block 1 (column "n"): step 1 (scale): the operation is not known`},
-		{"two imputes", "n", []Step{{Op: "impute", Number: ptr(1.0)}, {Op: "impute", Number: ptr(1.0)}}, "step 2 (impute): impute comes first"},
-		{"an encoder before the end", "n", []Step{{Op: "is_missing"}, {Op: "is_missing"}}, "step 1 (is_missing): is_missing comes last"},
-		{"impute after an encoder", "n", []Step{{Op: "is_missing"}, {Op: "impute", Number: ptr(1.0)}}, "is_missing comes last"},
+		{"an unknown operation", "n", []Step{{Op: "scale"}},
+			`block 1 (column "n"): step 1 (scale): the operation is not known`},
+		{"two imputes", "n", []Step{{Op: "impute", Number: ptr(1.0)}, {Op: "impute", Number: ptr(1.0)}},
+			"step 2 (impute): impute comes first"},
+		{"an encoder before the end", "n", []Step{{Op: "is_missing"}, {Op: "is_missing"}},
+			"step 1 (is_missing): is_missing comes last"},
+		{"impute after an encoder", "n", []Step{{Op: "is_missing"}, {Op: "impute", Number: ptr(1.0)}},
+			"is_missing comes last"},
 		{"impute without a value", "n", []Step{{Op: "impute"}}, "the value of a number column is given as number"},
-		{"impute text in numbers", "n", []Step{{Op: "impute", Text: ptr("a")}}, "the value of a number column is given as number"},
-		{"impute a number in text", "t", []Step{{Op: "impute", Number: ptr(1.0)}, {Op: "is_missing"}}, "the value of a text column is given as text"},
+		{"impute text in numbers", "n", []Step{{Op: "impute", Text: ptr("a")}},
+			"the value of a number column is given as number"},
+		{"impute a number in text", "t", []Step{{Op: "impute", Number: ptr(1.0)}, {Op: "is_missing"}},
+			"the value of a text column is given as text"},
 		{"impute both", "n", []Step{{Op: "impute", Number: ptr(1.0), Text: ptr("a")}}, "the value of a number column"},
 		{"impute infinity", "n", []Step{{Op: "impute", Number: ptr(math.Inf(1))}}, "the value is not finite"},
-		{"impute with a width", "n", []Step{{Op: "impute", Number: ptr(1.0), Width: ptr(1)}}, "takes a value and nothing else"},
+		{"impute with a width", "n", []Step{{Op: "impute", Number: ptr(1.0), Width: ptr(1)}},
+			"takes a value and nothing else"},
 		{"is_missing with a rule", "n", []Step{{Op: "is_missing", Missing: zero}}, "takes nothing"},
 		{"is_missing with a value", "n", []Step{{Op: "is_missing", Number: ptr(1.0)}}, "takes no value"},
 
@@ -46,33 +53,46 @@ func TestNewPlanRefuses(t *testing.T) {
 		{"one-hot with a negative width", "t", oneHot(func(s *Step) { s.Width = ptr(-1) }), "width must be given, from 0"},
 		{"one-hot with a huge width", "t", oneHot(func(s *Step) { s.Width = ptr(1 << 40) }), "width must be given"},
 		{"one-hot of a wrong kind", "n", oneHot(func(s *Step) {}), "category 1: the value of a number column"},
-		{"one-hot with a slot too large", "t", oneHot(func(s *Step) { s.Categories[0].Slot = ptr(2) }), "category 1: slot 2 is outside -1 to 1"},
-		{"one-hot with a slot too small", "t", oneHot(func(s *Step) { s.Categories[0].Slot = ptr(-2) }), "slot -2 is outside"},
+		{"one-hot with a slot too large", "t", oneHot(func(s *Step) { s.Categories[0].Slot = ptr(2) }),
+			"category 1: slot 2 is outside -1 to 1"},
+		{"one-hot with a slot too small", "t", oneHot(func(s *Step) { s.Categories[0].Slot = ptr(-2) }),
+			"slot -2 is outside"},
 		{"one-hot with a code", "t", oneHot(func(s *Step) { s.Categories[0].Code = ptr(1.0) }), "one_hot takes a slot"},
 		{"one-hot without a slot", "t", oneHot(func(s *Step) { s.Categories[0].Slot = nil }), "one_hot takes a slot"},
 		{"one-hot with a category twice", "t", oneHot(func(s *Step) { s.Categories = append(s.Categories, s.Categories[0]) }),
 			"category 2: another category has the same value"},
 		{"one-hot without a missing rule", "t", oneHot(func(s *Step) { s.Missing = nil }), "missing: a rule must be given"},
 		{"one-hot without an unknown rule", "t", oneHot(func(s *Step) { s.Unknown = nil }), "unknown: a rule must be given"},
-		{"one-hot with an ordinal's rule", "t", oneHot(func(s *Step) { s.Missing = missing }), `missing: the action "missing" is not one`},
-		{"one-hot with a code rule", "t", oneHot(func(s *Step) { s.Unknown = code(1) }), `unknown: the action "code" is not one`},
-		{"one-hot with an unknown rule word", "t", oneHot(func(s *Step) { s.Unknown = &Rule{Action: "guess"} }), `the action "guess"`},
-		{"one-hot rule slot out of width", "t", oneHot(func(s *Step) { s.Missing = slot(2) }), "missing: slot 2 is outside 0 to 1"},
+		{"one-hot with an ordinal's rule", "t", oneHot(func(s *Step) { s.Missing = missing }),
+			`missing: the action "missing" is not one`},
+		{"one-hot with a code rule", "t", oneHot(func(s *Step) { s.Unknown = code(1) }),
+			`unknown: the action "code" is not one`},
+		{"one-hot with an unknown rule word", "t", oneHot(func(s *Step) { s.Unknown = &Rule{Action: "guess"} }),
+			`the action "guess"`},
+		{"one-hot rule slot out of width", "t", oneHot(func(s *Step) { s.Missing = slot(2) }),
+			"missing: slot 2 is outside 0 to 1"},
 		{"one-hot rule slot -1", "t", oneHot(func(s *Step) { s.Missing = slot(-1) }), "missing: slot -1 is outside 0 to 1"},
-		{"one-hot rule without its slot", "t", oneHot(func(s *Step) { s.Missing = &Rule{Action: "slot"} }), "missing: one_hot takes a slot"},
-		{"a zeros rule with a slot", "t", oneHot(func(s *Step) { s.Missing = &Rule{Action: "zeros", Slot: ptr(1)} }), "missing: zeros takes nothing"},
-		{"a refuse rule with a code", "t", oneHot(func(s *Step) { s.Missing = &Rule{Action: "refuse", Code: ptr(1.0)} }), "refuse takes nothing"},
+		{"one-hot rule without its slot", "t", oneHot(func(s *Step) { s.Missing = &Rule{Action: "slot"} }),
+			"missing: one_hot takes a slot"},
+		{"a zeros rule with a slot", "t", oneHot(func(s *Step) { s.Missing = &Rule{Action: "zeros", Slot: ptr(1)} }),
+			"missing: zeros takes nothing"},
+		{"a refuse rule with a code", "t", oneHot(func(s *Step) { s.Missing = &Rule{Action: "refuse", Code: ptr(1.0)} }),
+			"refuse takes nothing"},
 
 		{"ordinal with a width", "n", ordinal(func(s *Step) { s.Width = ptr(1) }), "takes no width"},
-		{"ordinal with a slot", "n", ordinal(func(s *Step) { s.Categories[0].Slot = ptr(1) }), "category 1: ordinal takes a code"},
+		{"ordinal with a slot", "n", ordinal(func(s *Step) { s.Categories[0].Slot = ptr(1) }),
+			"category 1: ordinal takes a code"},
 		{"ordinal without a code", "n", ordinal(func(s *Step) { s.Categories[0].Code = nil }), "ordinal takes a code"},
-		{"ordinal with a code too large", "n", ordinal(func(s *Step) { s.Categories[0].Code = ptr(1e39) }), "the code does not fit in a float32"},
+		{"ordinal with a code too large", "n", ordinal(func(s *Step) { s.Categories[0].Code = ptr(1e39) }),
+			"the code does not fit in a float32"},
 		{"ordinal with zeros", "n", ordinal(func(s *Step) { s.Unknown = zero }), `unknown: the action "zeros" is not one`},
 		{"ordinal with 0 and -0", "n", ordinal(func(s *Step) {
 			s.Categories = []Category{{Number: ptr(0.0), Code: ptr(0.0)}, {Number: ptr(math.Copysign(0, -1)), Code: ptr(1.0)}}
 		}), "category 2: another category has the same value"},
-		{"ordinal with a category NaN", "n", ordinal(func(s *Step) { s.Categories[0].Number = ptr(math.NaN()) }), "the value is not finite"},
-		{"ordinal with text", "n", ordinal(func(s *Step) { s.Categories[0].Text = ptr("a") }), "the value of a number column"},
+		{"ordinal with a category NaN", "n", ordinal(func(s *Step) { s.Categories[0].Number = ptr(math.NaN()) }),
+			"the value is not finite"},
+		{"ordinal with text", "n", ordinal(func(s *Step) { s.Categories[0].Text = ptr("a") }),
+			"the value of a number column"},
 		{"no feature at all", "t", oneHot(func(s *Step) { s.Width, s.Categories = ptr(0), nil }), "gives no features"},
 	}
 	contract := Contract{{Name: "n", Type: "number"}, {Name: "t", Type: "text"}}
@@ -92,7 +112,8 @@ func TestNewPlanBoundsTheFeatures(t *testing.T) {
 	if _, err := NewPlan(contract, []Block{wide}); err != nil {
 		t.Error(err)
 	}
-	if _, err := NewPlan(contract, []Block{wide, wide}); err == nil || !strings.Contains(err.Error(), "more than 65536 features") {
+	_, err := NewPlan(contract, []Block{wide, wide})
+	if err == nil || !strings.Contains(err.Error(), "more than 65536 features") {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -144,7 +165,7 @@ func TestBindListsWhateverIsWrong(t *testing.T) {
 	}
 }
 
-// FuzzPlan holds that whatever plan is accepted transforms any row without a panic, into float32s that are not infinite.
+// FuzzPlan holds that whatever plan is accepted transforms any row without a panic, into float32s, none infinite.
 func FuzzPlan(f *testing.F) {
 	contract, blocks := mixed()
 	seed, err := json.Marshal(blocks)
@@ -152,7 +173,8 @@ func FuzzPlan(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(string(seed), 1.0, "north")
-	f.Add(`[{"column":"visits","steps":[{"op":"one_hot","width":0,"missing":{"action":"zeros"},"unknown":{"action":"refuse"}}]}]`, 0.0, "")
+	f.Add(`[{"column":"visits","steps":[{"op":"one_hot","width":0,"missing":{"action":"zeros"},
+		"unknown":{"action":"refuse"}}]}]`, 0.0, "")
 	f.Add(`[{"column":"visits","steps":[]}]`, 1e39, "x")
 	f.Fuzz(func(t *testing.T, transform string, v float64, s string) {
 		var blocks []Block

@@ -183,7 +183,8 @@ func TestFloor32(t *testing.T) {
 
 // FuzzFloor32 holds that comparing in float32 decides as comparing in float64 does, which rounding to nearest doesn't.
 func FuzzFloor32(f *testing.F) {
-	for _, threshold := range []float64{0, 0.1, -0.1, 1e-46, -1e-46, 3.4028235677973366e38, -3.4028235677973366e38, 16777217} {
+	const beyond = 3.4028235677973366e38 // the least float64 that the nearest float32 is infinite for
+	for _, threshold := range []float64{0, 0.1, -0.1, 1e-46, -1e-46, beyond, -beyond, 16777217} {
 		near := float32(threshold)
 		for _, x := range []float32{near, math.Nextafter32(near, -1e38), math.Nextafter32(near, 1e38)} {
 			f.Add(threshold, x)

@@ -59,28 +59,42 @@ func TestReadRefuses(t *testing.T) {
 		{"fewer nodes than bytes", func(f *foresttest.File) { f.Nodes-- }, "3 trees with 8 nodes take"},
 		{"an empty tree", func(f *foresttest.File) { f.PerTree[1], f.PerTree[2] = 0, 6 }, "tree 1 has no nodes"},
 		{"a tree too large", func(f *foresttest.File) { f.PerTree[1] = 2 }, "have 10 nodes together, not 9"},
-		{"tree sizes that wrap", func(f *foresttest.File) { f.PerTree[0], f.PerTree[1] = 1<<31, 1<<31+4 }, "nodes together, not 9"},
+		{"tree sizes that wrap", func(f *foresttest.File) { f.PerTree[0], f.PerTree[1] = 1<<31, 1<<31+4 },
+			"nodes together, not 9"},
 		{"a feature too large", func(f *foresttest.File) { f.Feature[5] = 3 }, "tree 2, node 1: feature 3 is not one of 3"},
 		{"a feature too small", func(f *foresttest.File) { f.Feature[0] = -2 }, "tree 0, node 0: feature -2 is not one of 3"},
-		{"a threshold NaN", func(f *foresttest.File) { f.Threshold[5] = math.NaN() }, "tree 2, node 1: the threshold is not a number above"},
-		{"a threshold minus infinity", func(f *foresttest.File) { f.Threshold[4] = math.Inf(-1) }, "tree 2, node 0: the threshold is not a number above"},
+		{"a threshold NaN", func(f *foresttest.File) { f.Threshold[5] = math.NaN() },
+			"tree 2, node 1: the threshold is not a number above"},
+		{"a threshold minus infinity", func(f *foresttest.File) { f.Threshold[4] = math.Inf(-1) },
+			"tree 2, node 0: the threshold is not a number above"},
 		{"a leaf with threshold", func(f *foresttest.File) { f.Threshold[3] = 1 }, "tree 1, node 0: a leaf has a threshold"},
 		{"a leaf with left child", func(f *foresttest.File) { f.Left[1] = 2 }, "tree 0, node 1: a leaf has a left child"},
 		{"a leaf with right child", func(f *foresttest.File) { f.Right[3] = 1 }, "tree 1, node 0: a leaf has a right child"},
-		{"a child outside its tree", func(f *foresttest.File) { f.Right[0] = 3 }, "tree 0, node 0: the right child 3 is not one of the tree's 3 nodes"},
-		{"a child far outside", func(f *foresttest.File) { f.Left[0] = math.MaxUint32 }, "the left child 4294967295 is not one of"},
-		{"a node as its own child", func(f *foresttest.File) { f.Left[0] = 0 }, "the left child 0 does not come after its parent"},
+		{"a child outside its tree", func(f *foresttest.File) { f.Right[0] = 3 },
+			"tree 0, node 0: the right child 3 is not one of the tree's 3 nodes"},
+		{"a child far outside", func(f *foresttest.File) { f.Left[0] = math.MaxUint32 },
+			"the left child 4294967295 is not one of"},
+		{"a node as its own child", func(f *foresttest.File) { f.Left[0] = 0 },
+			"the left child 0 does not come after its parent"},
 		{"a cycle", func(f *foresttest.File) { f.Left[5] = 1 }, "tree 2, node 1: the left child 1 does not come after"},
-		{"a child before its parent", func(f *foresttest.File) { f.Right[5] = 0 }, "tree 2, node 1: the right child 0 does not come after"},
-		{"one child twice", func(f *foresttest.File) { f.Right[0] = 1 }, "tree 0, node 0: the right child 1 has another parent already"},
-		{"two parents", func(f *foresttest.File) { f.Right[4] = 3 }, "tree 2, node 1: the right child 3 has another parent already"},
-		{"an unreachable node", func(f *foresttest.File) { f.Feature[4], f.Threshold[4], f.Left[4], f.Right[4] = -1, 0, 0, 0 },
+		{"a child before its parent", func(f *foresttest.File) { f.Right[5] = 0 },
+			"tree 2, node 1: the right child 0 does not come after"},
+		{"one child twice", func(f *foresttest.File) { f.Right[0] = 1 },
+			"tree 0, node 0: the right child 1 has another parent already"},
+		{"two parents", func(f *foresttest.File) { f.Right[4] = 3 },
+			"tree 2, node 1: the right child 3 has another parent already"},
+		{"an unreachable node", func(f *foresttest.File) {
+			f.Feature[4], f.Threshold[4], f.Left[4], f.Right[4] = -1, 0, 0, 0
+		},
 			"tree 2, node 1: no node leads here"},
 		{"a missing-left flag of 2", func(f *foresttest.File) { f.MissingLeft[4] = 2 }, "tree 2, node 0: missing left is 2"},
 		{"a split with value", func(f *foresttest.File) { f.Value[0] = 0.5 }, "tree 0, node 0: a split has a value"},
-		{"a leaf above 1", func(f *foresttest.File) { f.Value[8] = math.Nextafter(1, 2) }, "tree 2, node 4: the leaf's value is outside 0 to 1"},
-		{"a leaf below 0", func(f *foresttest.File) { f.Value[1] = -1e-9 }, "tree 0, node 1: the leaf's value is outside 0 to 1"},
-		{"a leaf NaN", func(f *foresttest.File) { f.Value[2] = math.NaN() }, "tree 0, node 2: the leaf's value is outside 0 to 1"},
+		{"a leaf above 1", func(f *foresttest.File) { f.Value[8] = math.Nextafter(1, 2) },
+			"tree 2, node 4: the leaf's value is outside 0 to 1"},
+		{"a leaf below 0", func(f *foresttest.File) { f.Value[1] = -1e-9 },
+			"tree 0, node 1: the leaf's value is outside 0 to 1"},
+		{"a leaf NaN", func(f *foresttest.File) { f.Value[2] = math.NaN() },
+			"tree 0, node 2: the leaf's value is outside 0 to 1"},
 		{"another end marker", func(f *foresttest.File) { f.End = "SCFOREN?" }, "does not end with SCFOREND"},
 	}
 	for _, tt := range tests {
@@ -116,7 +130,8 @@ func TestReadRefusesEveryTruncation(t *testing.T) {
 func TestReadRefusesWhatFollows(t *testing.T) {
 	data := append(small().Bytes(), 0)
 	wantError(t, data, "3 trees with 9 nodes take")
-	if _, err := Read(bytes.NewReader(data), int64(len(data)-1)); err == nil || !strings.Contains(err.Error(), "goes on after SCFOREND") {
+	_, err := Read(bytes.NewReader(data), int64(len(data)-1))
+	if err == nil || !strings.Contains(err.Error(), "goes on after SCFOREND") {
 		t.Fatalf("got error %v", err)
 	}
 }

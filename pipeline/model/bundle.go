@@ -40,7 +40,8 @@ func Load(fsys fs.FS) (*Bundle, error) {
 		return nil, refuse(hintExport, "%s: %w", manifestName, err)
 	}
 	if plan.Width() != len(manifest.Features) {
-		return nil, refuse(hintExport, "%s: transform gives %d features, features names %d", manifestName, plan.Width(), len(manifest.Features))
+		return nil, refuse(hintExport, "%s: transform gives %d features, features names %d",
+			manifestName, plan.Width(), len(manifest.Features))
 	}
 	if cells := plan.Width() * manifest.Golden.Rows; cells > maxGoldenCells {
 		return nil, refuse(hintExport, "%s: golden.rows x features is %d, more than %d", manifestName, cells, maxGoldenCells)

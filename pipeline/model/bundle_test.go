@@ -146,8 +146,12 @@ func TestScoreAllocatesNothingOnceItsMemoryHasGrown(t *testing.T) {
 
 func TestBindRefusesOtherColumns(t *testing.T) {
 	b := load(t, "bare_forest")
-	_, err := b.Bind([]pipeline.Column{{Name: "days", Kind: pipeline.Text, Type: "varchar"}, {Name: "agee", Kind: pipeline.Number, Type: "float8"}})
-	wantRefusal(t, err, `column "stage" (number) is missing`, `column "days" is text (varchar)`, `column "agee" (float8) is surplus`)
+	_, err := b.Bind([]pipeline.Column{
+		{Name: "days", Kind: pipeline.Text, Type: "varchar"},
+		{Name: "agee", Kind: pipeline.Number, Type: "float8"},
+	})
+	wantRefusal(t, err, `column "stage" (number) is missing`, `column "days" is text (varchar)`,
+		`column "agee" (float8) is surplus`)
 }
 
 func BenchmarkScore(b *testing.B) {

@@ -14,7 +14,7 @@ import (
 
 // Rounding thresholds to the nearest float32 instead of downwards.
 func TestGoldenRowsShowThresholdsRoundedToNearest(t *testing.T) {
-	for _, name := range []string{"imputers", "one_hot", "number_categories", "routed_missing", "bare_forest", "class_weights"} {
+	for _, name := range []string{"imputers", "one_hot", "number_categories", "routed_missing", "bare_forest"} {
 		k := takeApart(t, name)
 		mapThresholds(k.forest, func(v float64) float64 { return float64(float32(v)) })
 		_, err := Load(k.files(t))

@@ -30,13 +30,18 @@ func TestForgedForestIsRefused(t *testing.T) {
 		change func(f *foresttest.File)
 		want   string
 	}{
-		{"a cycle", func(f *foresttest.File) { f.Left[1] = 0 }, "forest.bin: tree 0, node 1: the left child 0 does not come after"},
-		{"an index out of range", func(f *foresttest.File) { f.Right[0] = 1 << 31 }, "forest.bin: tree 0, node 0: the right child 2147483648 is not"},
-		{"a threshold NaN", func(f *foresttest.File) { f.Threshold[1] = math.NaN() }, "forest.bin: tree 0, node 1: the threshold"},
+		{"a cycle", func(f *foresttest.File) { f.Left[1] = 0 },
+			"forest.bin: tree 0, node 1: the left child 0 does not come after"},
+		{"an index out of range", func(f *foresttest.File) { f.Right[0] = 1 << 31 },
+			"forest.bin: tree 0, node 0: the right child 2147483648 is not"},
+		{"a threshold NaN", func(f *foresttest.File) { f.Threshold[1] = math.NaN() },
+			"forest.bin: tree 0, node 1: the threshold"},
 		{"a leaf of 2", func(f *foresttest.File) { f.Value[4] = 2 }, "forest.bin: tree 0, node 4: the leaf's value"},
 		{"a feature too many", func(f *foresttest.File) { f.Feature[1] = 3 }, "forest.bin: tree 0, node 1: feature 3"},
-		{"another number of features", func(f *foresttest.File) { f.Features = 4 }, "forest.bin: has 4 features, manifest.json has 3"},
-		{"huge counts", func(f *foresttest.File) { f.Trees, f.Nodes = 1<<16, 1<<26 }, "forest.bin: has 181 bytes; 65536 trees"},
+		{"another number of features", func(f *foresttest.File) { f.Features = 4 },
+			"forest.bin: has 4 features, manifest.json has 3"},
+		{"huge counts", func(f *foresttest.File) { f.Trees, f.Nodes = 1<<16, 1<<26 },
+			"forest.bin: has 181 bytes; 65536 trees"},
 		{"other trees", func(*foresttest.File) {}, "golden.csv: line 2, row 1: the probability differs by"},
 	}
 	for _, tt := range tests {
@@ -63,7 +68,8 @@ func TestForgedManifestIsRefused(t *testing.T) {
 		change func(k *kit)
 		want   string
 	}{
-		{"another format", func(k *kit) { k.manifest["format"] = "scored-bundle/2" }, `format: "scored-bundle/2" is not known`},
+		{"another format", func(k *kit) { k.manifest["format"] = "scored-bundle/2" },
+			`format: "scored-bundle/2" is not known`},
 		{"another kind", func(k *kit) { k.manifest["kind"] = "xgboost" }, `kind: "xgboost" is not known`},
 		{"a name with capitals", func(k *kit) { k.manifest["name"] = "Lead" }, "name: wants"},
 		{"a name too long", func(k *kit) { k.manifest["name"] = strings.Repeat("a", 41) }, "name: wants"},
@@ -77,11 +83,14 @@ func TestForgedManifestIsRefused(t *testing.T) {
 		{"a version that is a number", func(k *kit) { k.object("versions")["python"] = 3 }, "versions.python: is not text"},
 		{"training that is a list", func(k *kit) { k.manifest["training"] = list(1) }, "training: is not an object"},
 
-		{"a column without nullable", func(k *kit) { delete(k.object("contract", 1), "nullable") }, "contract[1]: lacks nullable"},
-		{"a column twice", func(k *kit) { k.object("contract", 1)["name"] = "stage" }, `contract: column "stage" comes twice`},
+		{"a column without nullable", func(k *kit) { delete(k.object("contract", 1), "nullable") },
+			"contract[1]: lacks nullable"},
+		{"a column twice", func(k *kit) { k.object("contract", 1)["name"] = "stage" },
+			`contract: column "stage" comes twice`},
 		{"a column of dates", func(k *kit) { k.object("contract", 1)["type"] = "date" }, `column "days" has type "date"`},
 		{"no columns", func(k *kit) { k.manifest["contract"] = []any{} }, "contract: has no columns"},
-		{"a block of no column", func(k *kit) { k.object("transform", 0)["column"] = "stages" }, `transform, block 1: column "stages"`},
+		{"a block of no column", func(k *kit) { k.object("transform", 0)["column"] = "stages" },
+			`transform, block 1: column "stages"`},
 		{"a block too few", func(k *kit) { k.manifest["transform"] = k.at("transform").([]any)[:2] },
 			"transform gives 2 features, features names 3"},
 		{"a step with an unknown key", func(k *kit) {
@@ -89,21 +98,27 @@ func TestForgedManifestIsRefused(t *testing.T) {
 		}, "transform[0].steps[0].numbers: unknown key"},
 		{"a step without op", func(k *kit) { k.object("transform", 0)["steps"] = list(map[string]any{"number": 1}) },
 			"transform[0].steps[0]: lacks op"},
-		{"a feature's name too many", func(k *kit) { k.manifest["features"] = append(k.at("features").([]any), "x") }, "features names 4"},
+		{"a feature's name too many", func(k *kit) { k.manifest["features"] = append(k.at("features").([]any), "x") },
+			"features names 4"},
 
 		{"100 quantiles", func(k *kit) { r := k.object("reference"); r["quantiles"] = r["quantiles"].([]any)[1:] },
 			"reference.quantiles: wants 101 numbers, has 100"},
-		{"falling quantiles", func(k *kit) { k.at("reference", "quantiles").([]any)[100] = 0 }, "reference.quantiles[100]: is less than"},
-		{"a quantile above 1", func(k *kit) { k.at("reference", "quantiles").([]any)[100] = 1.5 }, "reference.quantiles[100]: is outside 0 to 1"},
+		{"falling quantiles", func(k *kit) { k.at("reference", "quantiles").([]any)[100] = 0 },
+			"reference.quantiles[100]: is less than"},
+		{"a quantile above 1", func(k *kit) { k.at("reference", "quantiles").([]any)[100] = 1.5 },
+			"reference.quantiles[100]: is outside 0 to 1"},
 		{"no reference rows", func(k *kit) { k.object("reference")["rows"] = 0 }, "reference.rows: wants at least 1"},
 		{"rows in fractions", func(k *kit) { k.object("reference")["rows"] = 1.5 }, "reference.rows: is not a whole number"},
 		{"no grades", func(k *kit) { k.manifest["grades"] = []any{} }, "grades: the last min_score must be 0"},
-		{"grades that end above 0", func(k *kit) { k.object("grades", 3)["min_score"] = 1 }, "grades: the last min_score must be 0"},
+		{"grades that end above 0", func(k *kit) { k.object("grades", 3)["min_score"] = 1 },
+			"grades: the last min_score must be 0"},
 		{"grades that rise", func(k *kit) { k.object("grades", 1)["min_score"] = 95 }, "grades[1].min_score: is not less"},
-		{"a grade beyond 100", func(k *kit) { k.object("grades", 0)["min_score"] = 101 }, "grades[0].min_score: is outside 0 to 100"},
+		{"a grade beyond 100", func(k *kit) { k.object("grades", 0)["min_score"] = 101 },
+			"grades[0].min_score: is outside 0 to 100"},
 		{"a grade twice", func(k *kit) { k.object("grades", 1)["grade"] = "A" }, "grades[1].grade: wants a name"},
 
-		{"a loose tolerance", func(k *kit) { k.object("golden")["tolerance"] = 1e-3 }, "golden.tolerance: 0.001 is outside 0 to 1e-09"},
+		{"a loose tolerance", func(k *kit) { k.object("golden")["tolerance"] = 1e-3 },
+			"golden.tolerance: 0.001 is outside 0 to 1e-09"},
 		{"no golden rows", func(k *kit) { k.object("golden")["rows"] = 0 }, "golden.rows: 0 is outside 1 to 100000"},
 		{"too many golden rows", func(k *kit) { k.object("golden")["rows"] = 100001 }, "golden.rows: 100001 is outside"},
 		{"more golden features than memory", func(k *kit) {
@@ -114,7 +129,8 @@ func TestForgedManifestIsRefused(t *testing.T) {
 			k.manifest["features"] = make([]string, 1002)
 		}, "golden.rows x features is 100200000, more than"},
 		{"one golden row fewer", func(k *kit) { k.object("golden")["rows"] = 1 }, "golden.csv: does not have the 1 rows"},
-		{"one golden row more", func(k *kit) { k.object("golden")["rows"] = 1000 }, "golden.csv: does not have the 1000 rows"},
+		{"one golden row more", func(k *kit) { k.object("golden")["rows"] = 1000 },
+			"golden.csv: does not have the 1000 rows"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -135,7 +151,8 @@ func TestForgedFileListIsRefused(t *testing.T) {
 		{"a digest in capitals", `"sha256": "c`, `"sha256": "C`, "files[0]: wants"},
 		{"golden rows without end", `"bytes": 5109`, `"bytes": 999999999`, "golden.csv has more than"},
 		{"a key twice", `"positive": "1"`, `"positive": "1", "positive": "0"`, "positive: comes twice"},
-		{"a manifest too long", `"positive": "1"`, strings.Repeat(" ", maxManifestBytes) + `"positive": "1"`, "more than 8388608"},
+		{"a manifest too long", `"positive": "1"`, strings.Repeat(" ", maxManifestBytes) + `"positive": "1"`,
+			"more than 8388608"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -171,8 +188,10 @@ func TestForgedGoldenRowsAreRefused(t *testing.T) {
 		{"NaN spelled out", replace("24.546109009556538", "nan"), `line 2: column "days": is not a number`},
 		{"a probability of 2", replace("0.012724117987275883", "2"), "line 2: the probability is neither"},
 		{"no probability's value", replace("0.012724117987275883", ""), "line 2: the probability is neither"},
-		{"a probability that is not ours", replace("0.012724117987275883", "0.0127241190"), "line 2, row 1: the probability differs by 1e-09 from"},
-		{"a refused row that is scored", replace(first, "-1.0,24.546109009556538,38.5,refused\n"), "line 2, row 1: is scored, and the fitted pipeline refused it"},
+		{"a probability that is not ours", replace("0.012724117987275883", "0.0127241190"),
+			"line 2, row 1: the probability differs by 1e-09 from"},
+		{"a refused row that is scored", replace(first, "-1.0,24.546109009556538,38.5,refused\n"),
+			"line 2, row 1: is scored, and the fitted pipeline refused it"},
 		{"a scored row that is refused", replace("-1.0,24.546109009556538", "-1.0,inf"),
 			`line 2, row 1: is rejected (column "days": infinite), and the fitted pipeline scored it`},
 		{"refused rows only", func(k *kit) {

@@ -51,11 +51,12 @@ func FuzzGolden(f *testing.F) {
 				return
 			}
 			n := in.batch.Rows()
-			if len(in.want) != n || len(in.lines) != n || len(in.batch.Columns[0].Numbers) != n || len(in.batch.Columns[1].Codes) != n {
+			numbers, texts := in.batch.Columns[0], in.batch.Columns[1]
+			if len(in.want) != n || len(in.lines) != n || len(numbers.Numbers) != n || len(texts.Codes) != n {
 				t.Fatalf("%d rows, %d probabilities, %d lines", n, len(in.want), len(in.lines))
 			}
-			for _, code := range in.batch.Columns[1].Codes {
-				if code != pipeline.NoText && in.batch.Columns[1].Dict[code] == "" {
+			for _, code := range texts.Codes {
+				if code != pipeline.NoText && texts.Dict[code] == "" {
 					t.Error("the dictionary has the empty text")
 				}
 			}

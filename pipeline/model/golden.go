@@ -72,7 +72,8 @@ func (g *goldenRows) verdict(want Golden) error {
 	case g.rows != want.Rows:
 		return fmt.Errorf("does not have the %d rows that %s says", want.Rows, manifestName)
 	case g.wrong > 0:
-		return refuse(hintGolden, "%s: %w (%d of %d rows are wrong, by at most %.2g)", goldenName, g.first, g.wrong, g.rows, g.maxDifference)
+		return refuse(hintGolden, "%s: %w (%d of %d rows are wrong, by at most %.2g)",
+			goldenName, g.first, g.wrong, g.rows, g.maxDifference)
 	case g.scored == 0:
 		return errors.New("has no row with a probability")
 	}

@@ -65,7 +65,9 @@ func parseManifest(data []byte) (*Manifest, error) {
 	if err := decodeStrict(data, m); err != nil {
 		return nil, err
 	}
-	for _, check := range []func() error{m.checkIdentity, m.checkFiles, m.Reference.validate, m.Grades.validate, m.checkGolden} {
+	for _, check := range []func() error{
+		m.checkIdentity, m.checkFiles, m.Reference.validate, m.Grades.validate, m.checkGolden,
+	} {
 		if err := check(); err != nil {
 			return nil, err
 		}

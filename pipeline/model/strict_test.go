@@ -20,8 +20,8 @@ type item struct {
 	Value *float64 `json:"value,omitempty"`
 }
 
-const right = `{"name": "a", "rows": 3, "time": "2026-11-01T00:00:00Z", "words": {"x": "y"}, "free": {"n": null, "m": [1]},
- "items": [{"on": true},
+const right = `{"name": "a", "rows": 3, "time": "2026-11-01T00:00:00Z", "words": {"x": "y"},
+ "free": {"n": null, "m": [1]}, "items": [{"on": true},
   {"on": false, "value": -0.5}]}`
 
 func TestDecodeStrict(t *testing.T) {
@@ -60,7 +60,8 @@ func TestDecodeStrictRefuses(t *testing.T) {
 		{"text for a flag", `true`, `"true"`, "items[0].on: is not true or false"},
 		{"an object for a list", `[{"on": true},`, `{"a": 1}, "b": [`, "items: is not a list"},
 		{"no time", `2026-11-01T00:00:00Z`, `2026-11-01`, "time: is not an RFC 3339 time"},
-		{"depth without end", `{"n": null, "m": [1]}`, strings.Repeat("[", 20000) + strings.Repeat("]", 20000), "exceeded max depth"},
+		{"depth without end", `{"n": null, "m": [1]}`, strings.Repeat("[", 20000) + strings.Repeat("]", 20000),
+			"exceeded max depth"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -71,7 +71,8 @@ def fitted(model: Any, columns: list[str] | None = None) -> tuple[Any, pd.DataFr
 
 def exported(model: Any, rows: pd.DataFrame, folder: Path, **options: Any) -> Bundle:
     """Export a model and read the bundle."""
-    export_bundle(model, rows, folder / "bundle", **{"name": "m", "period": "test", "golden": 150} | options)
+    settings: dict[str, Any] = {"name": "m", "period": "test", "golden": 150}
+    export_bundle(model, rows, folder / "bundle", **settings | options)
     return Bundle(folder / "bundle")
 
 

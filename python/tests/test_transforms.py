@@ -53,16 +53,24 @@ MODELS: dict[str, Callable[[], Any]] = {
     "constant by default": numbers(SimpleImputer(strategy="constant")),
     "strategy as function": numbers(SimpleImputer(strategy=np.max)),
     "indicator": numbers(SimpleImputer(add_indicator=True)),
-    "indicator where training lacked values": numbers(SimpleImputer(add_indicator=True), "income", "age", "seats", "visits"),
+    "indicator where training lacked values": numbers(
+        SimpleImputer(add_indicator=True), "income", "age", "seats", "visits"
+    ),
     "empty column left out": numbers(SimpleImputer(), "age", "empty", "income"),
     "empty column kept": numbers(SimpleImputer(keep_empty_features=True), "age", "empty", "income"),
     "empty column flagged": numbers(SimpleImputer(add_indicator=True), "empty", "age"),
-    "empty column kept and flagged": numbers(SimpleImputer(add_indicator=True, keep_empty_features=True), "empty", "age"),
+    "empty column kept and flagged": numbers(
+        SimpleImputer(add_indicator=True, keep_empty_features=True), "empty", "age"
+    ),
     "imputed twice": numbers(make_pipeline(SimpleImputer(strategy="median"), SimpleImputer(add_indicator=True))),
     "imputer after passthrough": numbers(make_pipeline("passthrough", SimpleImputer())),
     "imputer alone": lambda: Pipeline([("imputer", SimpleImputer(add_indicator=True)), ("forest", forest())]),
     "text and numbers imputed together": lambda: pipeline(
-        ("both", make_pipeline(SimpleImputer(strategy="most_frequent"), hot(handle_unknown="error")), ["fuel", "doors"]),
+        (
+            "both",
+            make_pipeline(SimpleImputer(strategy="most_frequent"), hot(handle_unknown="error")),
+            ["fuel", "doors"],
+        ),
         ("age", "passthrough", ["age"]),
     ),
     # one-hot
@@ -102,7 +110,9 @@ MODELS: dict[str, Callable[[], Any]] = {
         ("fuel", ColumnTransformer([("hot", make_pipeline(constant(), hot()), ["fuel"])]), ["fuel"]),
         ("age", SimpleImputer(add_indicator=True), ["age", "visits"]),
     ),
-    "one-hot after imputing an unknown": after(constant("?"), hot(categories=[["diesel"]], handle_unknown="ignore"), "fuel"),
+    "one-hot after imputing an unknown": after(
+        constant("?"), hot(categories=[["diesel"]], handle_unknown="ignore"), "fuel"
+    ),
     "one-hot of imputed numbers": after(SimpleImputer(strategy="median"), hot(handle_unknown="ignore"), "doors"),
     # ordinal
     "ordinal": use(codes(), "region"),
@@ -135,18 +145,26 @@ MODELS: dict[str, Callable[[], Any]] = {
     ),
     "by function": lambda: pipeline(("some", "passthrough", lambda X: [c for c in X.columns if c.endswith("s")])),
     "no columns": lambda: pipeline(("none", hot(), []), ("some", "passthrough", ["age"])),
-    "a column twice": lambda: pipeline(("raw", "passthrough", ["seats", "age"]), ("hot", hot(handle_unknown="ignore"), ["seats"])),
+    "a column twice": lambda: pipeline(
+        ("raw", "passthrough", ["seats", "age"]), ("hot", hot(handle_unknown="ignore"), ["seats"])
+    ),
     "identity": lambda: pipeline(("same", FunctionTransformer(feature_names_out="one-to-one"), ["age", "income"])),
     "imputer after columns": lambda: Pipeline(
         [
-            ("columns", ColumnTransformer([("hot", hot(handle_unknown="ignore"), ["region"])], remainder="passthrough")),
+            (
+                "columns",
+                ColumnTransformer([("hot", hot(handle_unknown="ignore"), ["region"])], remainder="passthrough"),
+            ),
             ("imputer", SimpleImputer()),
             ("forest", forest()),
         ]
     ),
     "columns after columns": lambda: Pipeline(
         [
-            ("first", ColumnTransformer([("hot", hot(sparse_output=False), ["region"]), ("n", "passthrough", NUMBERS)])),
+            (
+                "first",
+                ColumnTransformer([("hot", hot(sparse_output=False), ["region"]), ("n", "passthrough", NUMBERS)]),
+            ),
             ("second", ColumnTransformer([("n", SimpleImputer(), [6, 5, 4]), ("hot", "passthrough", slice(0, 4))])),
             ("forest", forest()),
         ]
@@ -159,21 +177,29 @@ MODELS: dict[str, Callable[[], Any]] = {
         ]
     ).set_output(transform="pandas"),
     "sparse": lambda: pipeline(
-        ("hot", hot(handle_unknown="ignore"), ["region", "fuel", "seats"]), ("n", SimpleImputer(), ["visits"]), sparse_threshold=1.0
+        ("hot", hot(handle_unknown="ignore"), ["region", "fuel", "seats"]),
+        ("n", SimpleImputer(), ["visits"]),
+        sparse_threshold=1.0,
     ),
     "sparse, missing refused by the forest": lambda: pipeline(
-        ("hot", hot(handle_unknown="ignore"), ["region", "fuel", "doors"]), ("n", "passthrough", ["age"]), sparse_threshold=1.0
+        ("hot", hot(handle_unknown="ignore"), ["region", "fuel", "doors"]),
+        ("n", "passthrough", ["age"]),
+        sparse_threshold=1.0,
     ),
     "sparse, unknown refused by the forest": lambda: pipeline(
         ("hot", hot(handle_unknown="ignore"), ["fuel", "seats"]),
         ("code", codes(handle_unknown="use_encoded_value", unknown_value=np.nan), ["region"]),
         sparse_threshold=1.0,
     ),
-}  # fmt: skip
+}
 
 ONLY_NUMBERS = {"all passed through", "forest alone in a pipeline", "imputer alone"}
-WITHOUT_TEXT = {"remainder passed through": ["age", "fuel", "visits"], "remainder imputed": ["income", "fuel", "age"],
-                "imputer after columns": ["visits", "region", "age"], "by selector": ["age", "fuel", "income", "region"]}  # fmt: skip
+WITHOUT_TEXT = {
+    "remainder passed through": ["age", "fuel", "visits"],
+    "remainder imputed": ["income", "fuel", "age"],
+    "imputer after columns": ["visits", "region", "age"],
+    "by selector": ["age", "fuel", "income", "region"],
+}
 
 
 @pytest.mark.parametrize("name", MODELS)

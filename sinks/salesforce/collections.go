@@ -150,7 +150,8 @@ func (b *batch) mapping() error {
 	if first == nil {
 		return nil
 	}
-	return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("no record was taken: %s %v", first.Code, first.Fields),
+	return &pipeline.Problem{Class: pipeline.Configuration,
+		Err:  fmt.Errorf("no record was taken: %s %v", first.Code, first.Fields),
 		Hint: "run scored check: it lists what the integration user can't see or edit"}
 }
 
@@ -204,7 +205,9 @@ func (r *result) refused() pipeline.Outcome {
 		}
 	}
 	e := r.Errors[at]
-	return pipeline.Outcome{Status: status, Code: plainCode(e.Code), Fields: plainFields(e.Fields), Message: cut(e.Message)}
+	return pipeline.Outcome{
+		Status: status, Code: plainCode(e.Code), Fields: plainFields(e.Fields), Message: cut(e.Message),
+	}
 }
 
 // cut shortens a message to maxMessage bytes of whole characters.

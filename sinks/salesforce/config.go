@@ -113,7 +113,8 @@ func (c *Config) settle() (*rsa.PrivateKey, error) {
 		return key, nil
 	}
 	return nil, &pipeline.Problem{Class: pipeline.Configuration,
-		Err: fmt.Errorf("target %q: %w", c.Name, errors.Join(faults...)), Hint: "correct the target's section of the config file"}
+		Err:  fmt.Errorf("target %q: %w", c.Name, errors.Join(faults...)),
+		Hint: "correct the target's section of the config file"}
 }
 
 func (c *Config) checkLogin() (key *rsa.PrivateKey, faults []error) {
@@ -147,7 +148,7 @@ func (c *Config) checkLogin() (key *rsa.PrivateKey, faults []error) {
 			fault("client_secret_file is missing or empty")
 		}
 		if u, err := url.Parse(c.LoginURL); err == nil && sharedLogin(u.Hostname()) {
-			fault("login_url: client credentials work at the org's own address only (https://NAME.my.salesforce.com), not at %s", u.Host)
+			fault("login_url: client credentials need the org's own address (https://NAME.my.salesforce.com), not %s", u.Host)
 		}
 	default:
 		fault("flow is missing: jwt_bearer or client_credentials")

@@ -23,11 +23,13 @@ func valid(t *testing.T) salesforce.Config {
 
 func TestNewListsEveryFaultByItsKey(t *testing.T) {
 	_, err := salesforce.New(salesforce.Config{Name: "org", LoginURL: "http://example.com/x", APIVersion: "v66",
-		Operation: salesforce.Upsert, Fields: []salesforce.Field{{Field: "A B"}, {Field: "Lead_Grade__c", Value: salesforce.Grade}}})
+		Operation: salesforce.Upsert,
+		Fields:    []salesforce.Field{{Field: "A B"}, {Field: "Lead_Grade__c", Value: salesforce.Grade}}})
 	if pipeline.ClassOf(err) != pipeline.Configuration || pipeline.HintOf(err) == "" {
 		t.Fatalf("not a configuration problem with a hint: %v", err)
 	}
-	for _, want := range []string{`target "org"`, "login_url", "api_version", "client_id", "flow", "object", "external_id", `fields[0]: "A B"`, "score"} {
+	for _, want := range []string{`target "org"`, "login_url", "api_version", "client_id", "flow", "object", "external_id",
+		`fields[0]: "A B"`, "score"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error lacks %s: %v", want, err)
 		}
@@ -45,10 +47,12 @@ func TestNew(t *testing.T) {
 		{"http on this machine", func(c *salesforce.Config) { c.LoginURL = "http://127.0.0.1:8080/" }, ""},
 		{"http on localhost", func(c *salesforce.Config) { c.LoginURL = "http://localhost:8080" }, ""},
 		{"http elsewhere", func(c *salesforce.Config) { c.LoginURL = "http://salesforce.example" }, "login_url: must be https"},
-		{"http on a host that looks local", func(c *salesforce.Config) { c.LoginURL = "http://localhost.example" }, "login_url: must be https"},
+		{"http on a host that looks local", func(c *salesforce.Config) { c.LoginURL = "http://localhost.example" },
+			"login_url: must be https"},
 		{"no scheme", func(c *salesforce.Config) { c.LoginURL = "login.salesforce.com" }, "login_url: not an address"},
 		{"a path", func(c *salesforce.Config) { c.LoginURL += "/services" }, "login_url: must be scheme and host alone"},
-		{"credentials in the address", func(c *salesforce.Config) { c.LoginURL = "https://u:hunter2@salesforce.example" }, "scheme and host alone"},
+		{"credentials in the address", func(c *salesforce.Config) { c.LoginURL = "https://u:hunter2@salesforce.example" },
+			"scheme and host alone"},
 		{"no name", func(c *salesforce.Config) { c.Name = "" }, "name is missing"},
 		{"an old API", func(c *salesforce.Config) { c.APIVersion = "45.0" }, "api_version"},
 		{"no username", func(c *salesforce.Config) { c.Username = "" }, "username is missing"},
@@ -60,7 +64,7 @@ func TestNew(t *testing.T) {
 		}, "client_secret_file"},
 		{"client credentials at the shared address", func(c *salesforce.Config) {
 			c.Flow, c.ClientSecret = salesforce.ClientCredentials, "s"
-		}, "login_url: client credentials work at the org's own address"},
+		}, "login_url: client credentials need the org's own address"},
 		{"negative timeout", func(c *salesforce.Config) { c.Timeout = -1 }, "timeout"},
 		{"no external id", func(c *salesforce.Config) { c.ExternalID = "" }, "external_id"},
 		{"an external id that leaves the path", func(c *salesforce.Config) { c.ExternalID = "../x" }, "external_id"},
@@ -94,7 +98,8 @@ func TestNew(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for word, want := range map[string]salesforce.Value{"score": salesforce.Score, "grade": salesforce.Grade,
-		"probability": salesforce.Probability, "model": salesforce.Model, "version": salesforce.Version, "scored_at": salesforce.ScoredAt} {
+		"probability": salesforce.Probability, "model": salesforce.Model, "version": salesforce.Version,
+		"scored_at": salesforce.ScoredAt} {
 		if got, err := salesforce.ParseValue(word); got != want || err != nil || got.String() != word {
 			t.Errorf("%s: %v, %v", word, got, err)
 		}
@@ -106,13 +111,15 @@ func TestWords(t *testing.T) {
 	if f, err := salesforce.ParseFlow("client_credentials"); f != salesforce.ClientCredentials || err != nil {
 		t.Error(f, err)
 	}
-	if _, err := salesforce.ParseFlow("password"); err == nil || err.Error() != `flow "password" is none of jwt_bearer, client_credentials` {
+	if _, err := salesforce.ParseFlow("password"); err == nil ||
+		err.Error() != `flow "password" is none of jwt_bearer, client_credentials` {
 		t.Errorf("error is %v", err)
 	}
 	if o, err := salesforce.ParseOperation("update"); o != salesforce.Update || err != nil {
 		t.Error(o, err)
 	}
-	if _, err := salesforce.ParseOperation("insert"); err == nil || err.Error() != `operation "insert" is none of update, upsert` {
+	if _, err := salesforce.ParseOperation("insert"); err == nil ||
+		err.Error() != `operation "insert" is none of update, upsert` {
 		t.Errorf("error is %v", err)
 	}
 	if got := salesforce.Value(99).String(); got != "invalid(99)" {

@@ -5,17 +5,17 @@
 //
 // Every API request is built by simpleforce (session, SOQL, Describe, and the collections through its ApexREST) and
 // made by an [http.RoundTripper] of ours. simpleforce takes no context, sets no deadline, swallows errors, panics on an
-// error body of "[]", writes answers and URLs to the global log when a request fails, and changes a client's fields while
-// it builds a URL. So a simpleforce client lives for one request and is shared by nobody; and the round tripper carries
-// the context, the deadline and the headers, reads the whole answer, classifies it, keeps every failure for itself and
-// shows simpleforce an empty success instead. None of the failing paths of simpleforce is ever taken, and nothing of
-// ours reaches the global log. Its own login, which is SOAP, is not used.
+// error body of "[]", writes answers and URLs to the global log when a request fails, and changes a client's fields
+// while it builds a URL. So a simpleforce client lives for one request and is shared by nobody; and the round tripper
+// carries the context, the deadline and the headers, reads the whole answer, classifies it, keeps every failure for
+// itself and shows simpleforce an empty success instead. None of the failing paths of simpleforce is ever taken, and
+// nothing of ours reaches the global log. Its own login, which is SOAP, is not used.
 //
 // # What may be said of a request
 //
-// A request that was answered row by row is confirmed row by row. One that the org turned away as a whole, with an error
-// code of its own below 500, and one for which no connection could be made, changed nothing: its rows are not reported.
-// Whatever else happens to a request (a 5xx, a timeout, a lost connection, an answer that can't be read) leaves open
-// whether it was applied: its rows are reported as Unknown and the delivery ends. Nothing is repeated here but a request
-// that met an expired session, once, after a new login; the rest is for sinks.Retry.
+// A request that was answered row by row is confirmed row by row. One that the org turned away as a whole, with an
+// error code of its own below 500, and one for which no connection could be made, changed nothing: its rows are not
+// reported. Whatever else happens to a request (a 5xx, a timeout, a lost connection, an answer that can't be read)
+// leaves open whether it was applied: its rows are reported as Unknown and the delivery ends. Nothing is repeated here
+// but a request that met an expired session, once, after a new login; the rest is for sinks.Retry.
 package salesforce

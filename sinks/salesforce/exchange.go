@@ -15,7 +15,7 @@ import (
 // simpleforce see a failure: that is kept here, and simpleforce gets an empty object.
 type exchange struct {
 	sink    *Sink
-	ctx     context.Context // simpleforce has no way to hand it over
+	ctx     context.Context //nolint:containedctx // simpleforce has no way to hand it over
 	failure *failure
 }
 
@@ -27,8 +27,8 @@ func (x *exchange) client(s *session) *simpleforce.Client {
 	return c
 }
 
-// RoundTrip makes the request. A write, once begun, is not cut off when the context ends, for its outcome would be lost:
-// it has the request timeout to come back.
+// RoundTrip makes the request. A write, once begun, is not cut off when the context ends, for its outcome would be
+// lost: it has the request timeout to come back.
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := x.ctx
 	if req.Method != http.MethodGet {

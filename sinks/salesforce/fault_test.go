@@ -26,6 +26,7 @@ const (
 func TestFaults(t *testing.T) {
 	const busy, config = pipeline.TryAgain, pipeline.Configuration
 	type counts = map[pipeline.Status]int
+	half := counts{accepted: 200, unknown: 200}
 	api := func(status int, code string) fakeorg.Fault {
 		return fakeorg.Fault{Status: status, Body: fakeorg.Errors(code, "Jane@acme.example")}
 	}
@@ -36,18 +37,18 @@ func TestFaults(t *testing.T) {
 		class   pipeline.Class
 		retried bool // a retry brings the rest through
 	}{
-		{"503 before anything was done", api(503, "SERVER_UNAVAILABLE"), counts{accepted: 200, unknown: 200}, busy, true},
-		{"500", api(500, "UNKNOWN_EXCEPTION"), counts{accepted: 200, unknown: 200}, busy, true},
-		{"502 from a gateway", fakeorg.Fault{Status: 502, Body: "<html>Jane</html>"}, counts{accepted: 200, unknown: 200}, busy, true},
-		{"503 with an empty list", fakeorg.Fault{Status: 503, Body: "[]"}, counts{accepted: 200, unknown: 200}, busy, true},
-		{"lost, not applied", fakeorg.Fault{Reset: true}, counts{accepted: 200, unknown: 200}, busy, true},
-		{"failed, yet applied", fakeorg.Fault{Drop: true}, counts{accepted: 200, unknown: 200}, busy, true},
-		{"HTML as success", fakeorg.Fault{Status: 200, Body: "<html>Jane</html>"}, counts{accepted: 200, unknown: 200}, busy, true},
+		{"503 before anything was done", api(503, "SERVER_UNAVAILABLE"), half, busy, true},
+		{"500", api(500, "UNKNOWN_EXCEPTION"), half, busy, true},
+		{"502 from a gateway", fakeorg.Fault{Status: 502, Body: "<html>Jane</html>"}, half, busy, true},
+		{"503 with an empty list", fakeorg.Fault{Status: 503, Body: "[]"}, half, busy, true},
+		{"lost, not applied", fakeorg.Fault{Reset: true}, half, busy, true},
+		{"failed, yet applied", fakeorg.Fault{Drop: true}, half, busy, true},
+		{"HTML as success", fakeorg.Fault{Status: 200, Body: "<html>Jane</html>"}, half, busy, true},
 		{"too few results", fakeorg.Fault{Status: 200, Body: `[{"id":"00QDn0000000001MAA","success":true,"errors":[]}]`},
-			counts{accepted: 200, unknown: 200}, busy, true},
-		{"no results", fakeorg.Fault{Status: 200, Body: `[]`}, counts{accepted: 200, unknown: 200}, busy, true},
-		{"no content", fakeorg.Fault{Status: 204}, counts{accepted: 200, unknown: 200}, busy, true},
-		{"an endless answer", fakeorg.Fault{Status: 200, Body: strings.Repeat(" ", 17<<20)}, counts{accepted: 200, unknown: 200}, busy, true},
+			half, busy, true},
+		{"no results", fakeorg.Fault{Status: 200, Body: `[]`}, half, busy, true},
+		{"no content", fakeorg.Fault{Status: 204}, half, busy, true},
+		{"an endless answer", fakeorg.Fault{Status: 200, Body: strings.Repeat(" ", 17<<20)}, half, busy, true},
 		{"busy", api(429, "TOO_MANY_REQUESTS"), counts{accepted: 200}, busy, true},
 		{"daily limit", api(403, "REQUEST_LIMIT_EXCEEDED"), counts{accepted: 200}, busy, false},
 		{"API switched off", api(403, "API_DISABLED_FOR_ORG"), counts{accepted: 200}, busy, false},
@@ -55,12 +56,12 @@ func TestFaults(t *testing.T) {
 		{"an object that is gone", api(404, "NOT_FOUND"), counts{accepted: 200}, config, false},
 		{"a version that is gone", api(410, "UNSUPPORTED_API_VERSION"), counts{accepted: 200}, config, false},
 		{"a request the org can't read", api(400, "JSON_PARSER_ERROR"), counts{accepted: 200}, 0, false},
-		{"a proxy that forbids", fakeorg.Fault{Status: 403, Body: "<html>Jane</html>"}, counts{accepted: 200, unknown: 200}, 0, false},
+		{"a proxy that forbids", fakeorg.Fault{Status: 403, Body: "<html>Jane</html>"}, half, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.fault.Path, c.fault.Skip = composite, 1
 			w := newWorld(t, nil)
-			changes := w.insert(600, false)
+			changes := w.insert(401, false)
 			w.org.Inject(c.fault)
 			d := w.deliver(t.Context(), w.sink, changes, nil)
 			d.want(t, c.want, true, c.class)
@@ -74,7 +75,7 @@ func TestFaults(t *testing.T) {
 			w.org.Inject(c.fault)
 			retried := w.deliver(t.Context(), sinks.Retry(w.sink, fast, slog.New(slog.DiscardHandler)), changes, nil)
 			if c.retried {
-				retried.want(t, counts{accepted: 600}, false, 0)
+				retried.want(t, counts{accepted: 401}, false, 0)
 			} else {
 				retried.want(t, c.want, true, c.class)
 			}

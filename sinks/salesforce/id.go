@@ -5,7 +5,7 @@ const idSuffix = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 // normalID returns the 18 characters of a record's Id. Of the last three, each tells which of five characters before
 // are upper case (bit i for the ith), so that the long form survives tools that ignore case. A 15-character Id gets
-// them; an 18-character one must have the right ones: with a wrong one, its case is lost and it may be another record's.
+// them; an 18-character one must have the right ones: otherwise its case is lost, and it may be another record's.
 func normalID(id string) (string, bool) {
 	if len(id) != 15 && len(id) != 18 {
 		return "", false

@@ -62,7 +62,8 @@ func TestNothingLeaks(t *testing.T) {
 // everything makes each kind of request, with and without a session from before, and logs every error.
 func everything(t *testing.T, flow salesforce.Flow, address string, logged *buffer, fail func()) {
 	config := valid(t)
-	config.LoginURL, config.Flow, config.ClientSecret, config.Log = address, flow, clientSecret, slog.New(slog.NewJSONHandler(logged, nil))
+	config.LoginURL, config.Flow, config.ClientSecret = address, flow, clientSecret
+	config.Log = slog.New(slog.NewJSONHandler(logged, nil))
 	sink, err := salesforce.New(config)
 	if err != nil {
 		t.Fatal(err)

@@ -32,7 +32,8 @@ func (s *Sink) login(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.LoginURL+"/services/oauth2/token", strings.NewReader(form.Encode()))
+	endpoint := s.cfg.LoginURL + "/services/oauth2/token"
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, errors.New("login_url makes no valid request")
 	}
@@ -82,7 +83,8 @@ func parseSession(body []byte) (*session, error) {
 	}
 	strange := func(what string) (*session, error) {
 		return nil, &pipeline.Problem{Class: pipeline.Configuration,
-			Err: errors.New("the token endpoint answered, but " + what), Hint: "check that login_url is the address of a Salesforce org"}
+			Err:  errors.New("the token endpoint answered, but " + what),
+			Hint: "check that login_url is the address of a Salesforce org"}
 	}
 	if err := json.Unmarshal(body, &a); err != nil {
 		return strange("not with JSON")
@@ -133,7 +135,8 @@ func (s *Sink) rejection(a *answer) error {
 			Err:  fmt.Errorf("the token endpoint answered HTTP %d without an OAuth error", a.status),
 			Hint: "check that login_url is the address of a Salesforce org, and that no proxy or redirect is in between"}
 	}
-	err, hint := fmt.Errorf("Salesforce refused the login: %s", oauth.Error), "the user's login history in Setup names the reason"
+	err := fmt.Errorf("refused: %s", oauth.Error)
+	hint := "the user's login history in Setup names the reason"
 	for _, r := range refusals {
 		if (r.code == "" || r.code == oauth.Error) && strings.Contains(strings.ToLower(oauth.Description), r.words) {
 			if hint = r.hint; r.words != "" {
@@ -148,18 +151,18 @@ func (s *Sink) rejection(a *answer) error {
 // passing are the OAuth errors that need no edit.
 var passing = map[string]bool{"server_error": true, "temporarily_unavailable": true, "rate_limit_exceeded": true}
 
-// refusals are the OAuth errors with the words of their descriptions, as Salesforce documents them, and what an operator
-// can do; the first that fits, an empty string fitting everything.
+// refusals are the OAuth errors with the words of their descriptions, as Salesforce documents them, and what an
+// operator can do; the first that fits, an empty string fitting everything.
 var refusals = []struct{ code, words, hint string }{
 	{"", "user hasn't approved this consumer", "in the app's policies, let admin-approved users in " +
 		"and assign the integration user's profile or permission set"},
-	{"", "audience is invalid", "set audience to https://login.salesforce.com, or https://test.salesforce.com for a sandbox"},
-	{"", "invalid audience", "set audience to https://login.salesforce.com, or https://test.salesforce.com for a sandbox"},
+	{"", "audience is invalid", "set audience to https://login.salesforce.com (a sandbox: https://test.salesforce.com)"},
+	{"", "invalid audience", "set audience to https://login.salesforce.com (a sandbox: https://test.salesforce.com)"},
 	{"", "invalid assertion", "check that the certificate uploaded to the app belongs to private_key_file, " +
 		"and that username is a user of this org"},
 	{"", "expired", "check this machine's clock: a signed login is good for minutes"},
-	{"", "no client credentials user enabled", "enable the client credentials flow in the app and choose the user it runs as"},
-	{"", "request not supported on this domain", "set login_url to the org's own address (https://NAME.my.salesforce.com)"},
+	{"", "no client credentials user enabled", "enable the app's client credentials flow and choose the user it runs as"},
+	{"", "request not supported on this domain", "set login_url to the org's own, https://NAME.my.salesforce.com"},
 	{"invalid_client_id", "", "check client_id: it is the app's consumer key"},
 	{"invalid_client", "", "check client_id and client_secret_file: they are the app's consumer key and secret"},
 	{"unauthorized_client", "", "enable the flow in the app's OAuth settings"},
@@ -167,6 +170,6 @@ var refusals = []struct{ code, words, hint string }{
 	{"inactive_user", "", "the integration user is deactivated: activate it"},
 	{"inactive_org", "", "the org is locked, closed or suspended: ask its administrator"},
 	{"invalid_app_access", "", "the integration user may not use the app: assign it by profile or permission set"},
-	{"invalid_grant", "", "check username, audience and this machine's clock, and that the app lets the user in without asking; " +
-		"the user's login history in Setup names the reason"},
+	{"invalid_grant", "", "check username, audience and this machine's clock, and that the app lets the user in " +
+		"without asking; the user's login history in Setup names the reason"},
 }

@@ -79,11 +79,14 @@ func TestRefusedLogins(t *testing.T) {
 		{"503", nil, &fakeorg.Fault{Status: 503, Body: "<html>"}, busy, "HTTP 503", "status.salesforce.com"},
 		{"too many logins", nil, &fakeorg.Fault{Status: 429}, busy, "HTTP 429", "status"},
 		{"no answer", nil, &fakeorg.Fault{Reset: true}, busy, "closed before the answer", "network"},
-		{"not an org", nil, &fakeorg.Fault{Status: 404, Body: "<html>Jane</html>"}, config, "HTTP 404 without an OAuth error", "login_url"},
+		{"not an org", nil, &fakeorg.Fault{Status: 404, Body: "<html>Jane</html>"},
+			config, "HTTP 404 without an OAuth error", "login_url"},
 		{"HTML as success", nil, &fakeorg.Fault{Status: 200, Body: "<html>Jane</html>"}, config, "not with JSON", "login_url"},
 		{"no token", nil, token("", "https://a.example", "00D000000000062EAA"), config, "access_token", "login_url"},
-		{"a token that breaks the header", nil, token(`a\r\nX: y`, "https://a.example", "00D000000000062EAA"), config, "access_token", ""},
-		{"an instance without encryption", nil, token("t", "http://a.example", "00D000000000062EAA"), config, "instance_url", ""},
+		{"a token that breaks the header", nil, token(`a\r\nX: y`, "https://a.example", "00D000000000062EAA"),
+			config, "access_token", ""},
+		{"an instance without encryption", nil, token("t", "http://a.example", "00D000000000062EAA"),
+			config, "instance_url", ""},
 		{"not an org's id", nil, token("t", "https://a.example", "005000000000062EAA"), config, "org's id", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -149,8 +152,8 @@ func TestAnExpiredSessionIsRenewedOnce(t *testing.T) {
 
 func TestASessionThatEndsAgainIsAnError(t *testing.T) {
 	w := newWorld(t, nil)
-	expired := fakeorg.Fault{Path: composite, Status: 401, Body: fakeorg.Errors("INVALID_SESSION_ID", "Session expired"), Skip: 1, Times: -1}
-	w.org.Inject(expired)
+	w.org.Inject(fakeorg.Fault{Path: composite, Skip: 1, Times: -1,
+		Status: 401, Body: fakeorg.Errors("INVALID_SESSION_ID", "Session expired")})
 	d := w.deliver(t.Context(), w.sink, w.insert(600, false), nil)
 	d.want(t, map[pipeline.Status]int{pipeline.Accepted: 200}, true, pipeline.TryAgain)
 	if logins, writes := w.requests("", tokenPath), w.requests("PATCH", composite); logins != 2 || writes != 3 {

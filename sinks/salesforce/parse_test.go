@@ -29,7 +29,8 @@ func TestParseResults(t *testing.T) {
 		{"a lock that a trigger met", `[{"success":false,"errors":[{"statusCode":"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",` +
 			`"message":"Trigger: caused by: UNABLE_TO_LOCK_ROW"}]}]`, pipeline.Outcome{Status: pipeline.Retry,
 			Code: "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Message: "Trigger: caused by: UNABLE_TO_LOCK_ROW"}},
-		{"a trigger's other errors", `[{"success":false,"errors":[{"statusCode":"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY","message":"Trigger"}]}]`,
+		{"a trigger's other errors", `[{"success":false,"errors":[{"statusCode":"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",` +
+			`"message":"Trigger"}]}]`,
 			pipeline.Outcome{Status: pipeline.Refused, Code: "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Message: "Trigger"}},
 		{"a code and a field that are neither, and so could be data",
 			`[{"success":false,"errors":[{"statusCode":"Jane Doe","message":"m","fields":["jane@example.com","Ok__c"]}]}]`,
@@ -138,7 +139,8 @@ func TestRefusal(t *testing.T) {
 		{502, "[]", tryAgain, true, false, false},
 	} {
 		f := refusal(&answer{status: c.status, header: http.Header{}, body: []byte(c.body)})
-		if pipeline.ClassOf(f) != c.class || f.uncertain != c.uncertain || f.expired != c.expired || errors.Is(f, sinks.ErrLater) != c.later {
+		later := errors.Is(f, sinks.ErrLater)
+		if pipeline.ClassOf(f) != c.class || f.uncertain != c.uncertain || f.expired != c.expired || later != c.later {
 			t.Errorf("%d %s: class %d, uncertain %t, expired %t: %v", c.status, c.body, pipeline.ClassOf(f), f.uncertain, f.expired, f)
 		}
 		if strings.Contains(f.Error(), "jane") || strings.Contains(f.Error(), "proxy") {
@@ -162,7 +164,8 @@ func FuzzErrorCode(f *testing.F) {
 }
 
 func FuzzParseSession(f *testing.F) {
-	f.Add([]byte(`{"access_token":"00D!x","instance_url":"https://a.my.salesforce.com","id":"https://login.salesforce.com/id/00D000000000062EAA/005000000000001AAA","token_type":"Bearer"}`))
+	f.Add([]byte(`{"access_token":"00D!x","instance_url":"https://a.my.salesforce.com","token_type":"Bearer",` +
+		`"id":"https://login.salesforce.com/id/00D000000000062EAA/005000000000001AAA"}`))
 	f.Add([]byte(`{"access_token":"a\nb","instance_url":"http://evil.example","id":"https://x/id/1/2"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		s, err := parseSession(body)

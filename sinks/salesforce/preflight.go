@@ -37,8 +37,9 @@ func (s *Sink) Preflight(ctx context.Context) (identity string, err error) {
 	}
 	if faults := s.cfg.faults(object); len(faults) > 0 {
 		return "", &pipeline.Problem{Class: pipeline.Configuration,
-			Err:  fmt.Errorf("%s in org %s can't take the scores: %w", s.cfg.Object, current.org, errors.Join(faults...)),
-			Hint: "Salesforce hides what a user may not see: deploy the fields, then give the integration user read and edit access to them (field-level security, best by a permission set)"}
+			Err: fmt.Errorf("%s in org %s can't take the scores: %w", s.cfg.Object, current.org, errors.Join(faults...)),
+			Hint: "Salesforce hides what a user may not see: deploy the fields, then give the integration user " +
+				"read and edit access to them (field-level security, best by a permission set)"}
 	}
 	s.mu.Lock()
 	s.checked = time.Now()

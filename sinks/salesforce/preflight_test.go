@@ -33,7 +33,8 @@ func TestPreflight(t *testing.T) {
 		}, []string{"field Lead_Score__c: missing, or hidden", "external_id Lead_Key__c: missing, or hidden"}},
 		{"read-only fields, all of them listed", func(o *fakeorg.Config, _ *salesforce.Config) {
 			o.Users[0].Editable = []string{"Lead_Score__c"}
-		}, []string{"field Lead_Grade__c: the integration user may not edit it", "field Lead_Score_Version__c: the", "field Lead_Scored_At__c: the"}},
+		}, []string{"field Lead_Grade__c: the integration user may not edit it", "field Lead_Score_Version__c: the",
+			"field Lead_Scored_At__c: the"}},
 		{"a key that is no external id", func(o *fakeorg.Config, _ *salesforce.Config) { field(o, "Lead_Key__c").ExternalID = false },
 			[]string{"external_id Lead_Key__c: is not marked as external id"}},
 		{"a key that is not unique", func(o *fakeorg.Config, _ *salesforce.Config) { field(o, "Lead_Key__c").Unique = false },
@@ -42,7 +43,8 @@ func TestPreflight(t *testing.T) {
 			[]string{"external_id Lead_Key__c: is of type double"}},
 		{"text for numbers and numbers for text", func(_ *fakeorg.Config, c *salesforce.Config) {
 			c.Fields[0].Field, c.Fields[1].Field = c.Fields[1].Field, c.Fields[0].Field
-		}, []string{"field Lead_Grade__c: is of type string, and score needs double or int", "field Lead_Score__c: is of type double, and grade needs string"}},
+		}, []string{"field Lead_Grade__c: is of type string, and score needs double or int",
+			"field Lead_Score__c: is of type double, and grade needs string"}},
 		{"no room", func(o *fakeorg.Config, _ *salesforce.Config) {
 			field(o, "Lead_Score__c").Precision = 2
 			field(o, "Lead_Score_Version__c").Precision = 15

@@ -26,7 +26,7 @@ func TestQueryFollowsItsPages(t *testing.T) {
 	if n := w.sink.Calls(); n != 2 {
 		t.Errorf("%d calls, want 2", n)
 	}
-	fmt.Fprintln(w.logged, fmt.Sprintf("%+v", records[0]))
+	fmt.Fprintf(w.logged, "%+v\n", records[0])
 }
 
 func TestQueryFailures(t *testing.T) {
@@ -36,12 +36,15 @@ func TestQueryFailures(t *testing.T) {
 		class pipeline.Class
 	}{
 		{"a page that leads to another host", fakeorg.Fault{Status: 200,
-			Body: `{"totalSize":9,"done":false,"nextRecordsUrl":"@evil.example/services/data/","records":[{"Id":"x"}]}`}, pipeline.TryAgain},
-		{"a page that leads nowhere", fakeorg.Fault{Status: 200, Body: `{"totalSize":9,"done":false,"records":[{"Id":"x"}]}`}, pipeline.TryAgain},
+			Body: `{"totalSize":9,"done":false,"nextRecordsUrl":"@evil.example/services/data/","records":[{"Id":"x"}]}`},
+			pipeline.TryAgain},
+		{"a page that leads nowhere", fakeorg.Fault{Status: 200, Body: `{"totalSize":9,"done":false,"records":[{"Id":"x"}]}`},
+			pipeline.TryAgain},
 		{"empty pages without end", fakeorg.Fault{Status: 200,
 			Body: `{"totalSize":9,"done":false,"nextRecordsUrl":"/services/data/v66.0/query/01g-2000","records":[]}`}, pipeline.TryAgain},
 		{"more pages than records", fakeorg.Fault{Status: 200,
-			Body: `{"totalSize":1,"done":false,"nextRecordsUrl":"/services/data/v66.0/query/01g-2000","records":[{"Id":"x"}]}`}, pipeline.TryAgain},
+			Body: `{"totalSize":1,"done":false,"nextRecordsUrl":"/services/data/v66.0/query/01g-2000","records":[{"Id":"x"}]}`},
+			pipeline.TryAgain},
 		{"an object without pages", fakeorg.Fault{Status: 200, Body: `{}`}, pipeline.TryAgain},
 		{"null", fakeorg.Fault{Status: 200, Body: `null`}, pipeline.TryAgain},
 		{"a null record", fakeorg.Fault{Status: 200, Body: `{"done":true,"records":[null]}`}, pipeline.TryAgain},

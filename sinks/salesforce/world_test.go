@@ -90,7 +90,8 @@ func (w *world) newSink(c salesforce.Config) *salesforce.Sink {
 // checkForLeaks looks for secrets, tokens and personal data in everything that was logged, errors included.
 func (w *world) checkForLeaks() {
 	text := w.logged.String()
-	for _, canary := range []string{clientSecret, username, "acme.example", "PRIVATE KEY", "eyJ", w.org.ID()[:15] + "!", "Jane"} {
+	token := w.org.ID()[:15] + "!"
+	for _, canary := range []string{clientSecret, username, "acme.example", "PRIVATE KEY", "eyJ", token, "Jane"} {
 		if strings.Contains(text, canary) {
 			w.Errorf("%q leaked: %s", canary, text)
 		}
@@ -110,7 +111,8 @@ func (w *world) insert(n int, byID bool) []pipeline.Change {
 		if byID {
 			key = id
 		}
-		changes[i].Score = pipeline.Score{Key: key, Probability: float64(i%97) / 97, Score: i % 101, Grade: string(rune('A' + i%4))}
+		changes[i].Score = pipeline.Score{Key: key, Score: i % 101, Grade: string(rune('A' + i%4)),
+			Probability: float64(i%97) / 97}
 	}
 	return changes
 }
@@ -124,20 +126,11 @@ type delivery struct {
 	err      error
 }
 
-func (d *delivery) count(s pipeline.Status) int {
-	n := 0
-	for _, o := range d.outcomes {
-		if o.Status == s {
-			n++
-		}
-	}
-	return n
-}
-
 // deliver sends the changes as a new run and checks what holds of every delivery: a change is reported at most once; an
 // accepted one is in the org, value for value; a refused one, a locked one and one that is not reported are not.
 // onConfirm is called after each confirmation; it may be nil.
-func (w *world) deliver(ctx context.Context, sink pipeline.Sink, changes []pipeline.Change, onConfirm func(confirms int)) *delivery {
+func (w *world) deliver(ctx context.Context, sink pipeline.Sink, changes []pipeline.Change,
+	onConfirm func(confirms int)) *delivery {
 	w.Helper()
 	w.runs++
 	asOf := time.Date(2026, 11, 22, 13, 15, 0, 0, time.UTC).Add(time.Duration(w.runs) * 15 * time.Minute)

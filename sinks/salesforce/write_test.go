@@ -69,7 +69,8 @@ func TestUpdateByID(t *testing.T) {
 
 func TestRowsThatCannotBeSentNeedNoRequest(t *testing.T) {
 	w := newWorld(t, updateByID)
-	changes := []pipeline.Change{{Score: pipeline.Score{Key: "x"}}, {Score: pipeline.Score{Key: w.insert(1, true)[0].Key, Probability: math.NaN()}}}
+	changes := w.insert(2, true)
+	changes[0].Key, changes[1].Probability = "x", math.NaN()
 	d := w.deliver(t.Context(), w.sink, changes, nil)
 	d.want(t, map[pipeline.Status]int{pipeline.Refused: 2}, false, 0)
 	if n := w.requests("", ""); n != 0 {
@@ -98,7 +99,8 @@ func TestKeysAndTextAreEscaped(t *testing.T) {
 	if _, err := w.org.Insert("Lead", map[string]any{"LastName": "Jane", "Company": "Acme", "Lead_Key__c": key}); err != nil {
 		t.Fatal(err)
 	}
-	d := w.deliver(t.Context(), w.sink, []pipeline.Change{{Score: pipeline.Score{Key: key, Score: 1, Grade: `"A\`, Probability: 1e-7}}}, nil)
+	change := pipeline.Change{Score: pipeline.Score{Key: key, Score: 1, Grade: `"A\`, Probability: 1e-7}}
+	d := w.deliver(t.Context(), w.sink, []pipeline.Change{change}, nil)
 	d.want(t, map[pipeline.Status]int{pipeline.Accepted: 1}, false, 0)
 }
 
@@ -108,18 +110,21 @@ func TestRowErrorsStayWithTheirRows(t *testing.T) {
 	key := func(i int) string { return changes[i].Key }
 	rows := map[string]fakeorg.RowError{
 		key(0): fakeorg.Locked("00Q"),
-		key(1): {Code: "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Message: "LeadTrigger: UNABLE_TO_LOCK_ROW, unable to obtain exclusive access"},
-		key(2): {Code: "FIELD_CUSTOM_VALIDATION_EXCEPTION", Message: strings.Repeat("Jane ", 100), Fields: []string{"Lead_Score__c"}},
+		key(1): {Code: "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Message: "LeadTrigger: UNABLE_TO_LOCK_ROW, unable to obtain"},
+		key(2): {Code: "FIELD_CUSTOM_VALIDATION_EXCEPTION", Message: strings.Repeat("Jane ", 100),
+			Fields: []string{"Lead_Score__c"}},
 		key(3): {Code: "DUPLICATES_DETECTED", Message: "You're creating a duplicate record"},
 		// In the second request.
-		key(249): {Code: "INVALID_FIELD_FOR_INSERT_UPDATE", Message: "Unable to create/update fields", Fields: []string{"Lead_Grade__c"}},
+		key(249): {Code: "INVALID_FIELD_FOR_INSERT_UPDATE", Message: "Unable to create/update fields",
+			Fields: []string{"Lead_Grade__c"}},
 	}
 	w.org.Inject(fakeorg.Fault{Path: composite, Times: -1, Rows: rows})
 	d := w.deliver(t.Context(), w.sink, changes, nil)
 	d.want(t, map[pipeline.Status]int{pipeline.Accepted: 245, pipeline.Retry: 2, pipeline.Refused: 3}, false, 0)
 	for k, want := range rows {
 		got := d.outcomes[k]
-		if got.Code != want.Code || !strings.HasPrefix(want.Message, got.Message) || len(got.Message) > 255 || !slices.Equal(got.Fields, want.Fields) {
+		if got.Code != want.Code || !slices.Equal(got.Fields, want.Fields) ||
+			!strings.HasPrefix(want.Message, got.Message) || len(got.Message) > 255 {
 			t.Errorf("%s: %+v, want %+v", k, got, want)
 		}
 	}

@@ -208,7 +208,7 @@ def compare(what: str, bundle: reference.Bundle, rows: list[dict[str, reference.
     if np.isnan(expected[i]):
         raise ExportError(f"{what} {i}: the pipeline refuses it and the bundle would not")
     raise ExportError(
-        f"{what} {i}: the bundle gives {got[i]!r} and the pipeline {expected[i]!r} "
+        f"{what} {i}: the bundle gives {float(got[i])!r} and the pipeline {float(expected[i])!r} "
         f"({len(differing)} of {len(rows)} rows differ): this is a fault of the exporter, please report it"
     )
 

@@ -40,9 +40,10 @@ def raw_columns(rows: pd.DataFrame, oracle: Oracle) -> tuple[list[RawColumn], pd
     frame = pd.DataFrame({name: canonical(rows[name], kinds[name]) for name in oracle.columns})
     columns = [RawColumn(name, kinds[name]) for name in oracle.columns]
 
+    sample = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, 50).astype(int))]
+    if np.isnan(oracle.probabilities(sample)).all():
+        raise ExportError("the pipeline refuses the rows: were they made in the same way as those of training?")
     given, probabilities = oracle.probabilities(rows), oracle.probabilities(frame)
-    if np.isnan(probabilities).all():
-        raise ExportError("the pipeline refuses every one of the rows: are they of the period it was trained for?")
     check_same(rows, frame, columns, given, probabilities, oracle)
 
     columns = [with_blank(column, frame, oracle, probabilities) for column in columns]
@@ -142,8 +143,8 @@ def with_blank(column: RawColumn, frame: pd.DataFrame, oracle: Oracle, p: Floats
     has_nan = any(v is not None for v in missing)
     if has_none and has_nan:
         raise ExportError(
-            f"column {column.name!r}: None and NaN mean different things to the pipeline, and a warehouse has one NULL: "
-            "train on what read_dataset gives"
+            f"column {column.name!r}: None and NaN mean different things to the pipeline, and a warehouse has one NULL: train "
+            " on what read_dataset gives"
         )
     only_none = has_none if missing else np.isnan(as_nan)
     return replace(column, blank=None if only_none else np.nan)

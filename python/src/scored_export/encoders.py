@@ -99,8 +99,8 @@ def asked_columns(where: str, step: Any, stage: Stage) -> list[Asked]:
             )
         if None in marks and stage.blank(block) is not None and not block.imputed:
             raise ExportError(
-                f"step {where!r} was trained on None as a category of column {block.column!r}, and the rows do not show "
-                "that None stands for missing: train on what read_dataset gives"
+                f"step {where!r} was trained on None as a category of column {block.column!r}, and the rows do not "
+                "show that None stands for missing: train on what read_dataset gives"
             )
         categories = [category(where, block, c) for c in known.tolist() if not is_mark(c)]
         out.append(Asked(step, stage, i, block, categories))

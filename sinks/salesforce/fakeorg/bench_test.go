@@ -12,7 +12,9 @@ import (
 
 // BenchmarkUpsert upserts 200 leads a request into an org that holds 20,000.
 func BenchmarkUpsert(b *testing.B) {
-	org, err := fakeorg.New(config())
+	c := config()
+	c.DailyAPILimit = 1 << 40
+	org, err := fakeorg.New(c)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -27,10 +29,6 @@ func BenchmarkUpsert(b *testing.B) {
 		}
 	}
 	body := records(rows...)
-	s := &site{Org: org}
-	server := httptest.NewServer(org)
-	defer server.Close()
-	s.url = server.URL
 	form := httptest.NewRequest("POST", "/services/oauth2/token",
 		strings.NewReader("grant_type=client_credentials&client_id=scored&client_secret=s3cret"))
 	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -46,7 +44,6 @@ func BenchmarkUpsert(b *testing.B) {
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		org.ServeHTTP(w, r)
-		org.SpendAPICalls(0)
 		if w.Code != http.StatusOK || strings.Contains(w.Body.String(), `"success":false`) {
 			b.Fatal(w.Code, w.Body.String())
 		}

@@ -20,7 +20,7 @@ type Fault struct {
 	Body   string      // with this body, for which Errors is a help, and
 	Header http.Header // with these headers
 
-	Reset bool // close the connection without reading the request further and without an answer: not applied
+	Reset bool // close the connection without an answer: not applied
 	Drop  bool // do what the request asks, then close the connection without an answer: failed, yet applied
 
 	// Rows fails single rows of collection requests (and single-record ones). The key is a record's id or the value of

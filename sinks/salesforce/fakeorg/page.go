@@ -61,6 +61,7 @@ func (c column) order(dir string) string {
 
 // leadList is what the page shows.
 type leadList struct {
+	Title    string
 	Headers  []header
 	Rows     [][]cell
 	Owners   []ownerOption
@@ -110,13 +111,13 @@ func (o *Org) serveLeadList(w http.ResponseWriter, r *http.Request) {
 	page, _ := strconv.Atoi(q.Get("page"))
 	list.cut(page)
 	list.head()
-	var page bytes.Buffer
-	if err := o.page.Execute(&page, list); err != nil {
+	var html bytes.Buffer
+	if err := o.page.Execute(&html, list); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	page.WriteTo(w)
+	html.WriteTo(w)
 }
 
 // firstDir is the direction of a first click: best scores and newest times first, text from A on.
@@ -148,7 +149,13 @@ func (o *Org) fill(list *leadList) {
 			list.Rows = append(list.Rows, t.cells(r, owners[id]))
 		}
 	}
+	if list.Title = "All leads"; list.Owner != "" {
+		list.Title = "No such owner’s leads"
+	}
 	for id, name := range owners {
+		if id == list.Owner {
+			list.Title = name + "’s leads"
+		}
 		list.Owners = append(list.Owners, ownerOption{id, name, id == list.Owner})
 	}
 	slices.SortFunc(list.Owners, func(a, b ownerOption) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })

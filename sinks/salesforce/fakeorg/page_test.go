@@ -1,6 +1,7 @@
 package fakeorg_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -8,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"fmt"
 )
 
 // names are the names on the page, in order.

@@ -35,7 +35,7 @@ func (c *call) begin() *save {
 	return &save{org: c.org, user: c.user, assign: assign, now: c.org.clock()}
 }
 
-// body reads the one record of a request.
+// oneRow reads the one record of a request.
 func (c *call) oneRow(o *object) (*row, *answer) {
 	if o.ReadOnly {
 		return nil, refuse(http.StatusBadRequest, "INVALID_TYPE_FOR_OPERATION", "entity type cannot be written: %s", o.Name)
@@ -52,8 +52,7 @@ func (c *call) oneRow(o *object) (*row, *answer) {
 func (c *call) refuseRow(err *RowError) *answer {
 	c.entry.Failed = 1
 	status := http.StatusBadRequest
-	switch err.Code {
-	case "ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND":
+	if err.Code == "ENTITY_IS_DELETED" {
 		status = http.StatusNotFound
 	}
 	return &answer{status, []apiError{{Message: err.Message, Code: err.Code, Fields: err.Fields}}}
@@ -96,11 +95,11 @@ func (c *call) update() *answer {
 	}
 	c.org.mu.Lock()
 	defer c.org.mu.Unlock()
-	rec, err := c.locate(o, c.r.PathValue("id"))
-	if err == nil {
-		err = c.begin().update(rec, r)
+	rec, refused := c.addressed(o)
+	if refused != nil {
+		return refused
 	}
-	if err != nil {
+	if err := c.begin().update(rec, r); err != nil {
 		return c.refuseRow(err)
 	}
 	return &answer{status: http.StatusNoContent}

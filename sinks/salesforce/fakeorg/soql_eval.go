@@ -192,17 +192,6 @@ func (p *plan) run(o *Org, deletedToo bool) []*record {
 	return found
 }
 
-// folded returns what two values have in common if they are equal: text without its case, times without their zone.
-func folded(v any) any {
-	switch v := v.(type) {
-	case string:
-		return strings.ToLower(v)
-	case time.Time:
-		return v.UTC()
-	}
-	return v
-}
-
 // compare orders two values. Nulls come first in both directions unless the query says otherwise.
 func (by orderBy) compare(a, b any) int {
 	c := compare(a, b)

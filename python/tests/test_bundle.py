@@ -1,0 +1,174 @@
+"""The files of a bundle, and that a bundle which does not reproduce its pipeline is never written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.preprocessing import OneHotEncoder
+
+from scored_export import BundleError, ExportError, bundle, export_bundle
+from scored_export.reference import Bundle
+from scored_export.trees import Trees, leaf_values, trees_of
+
+from .samples import TRAIN, as_raw, exported, fitted, forest, leads, pipeline
+
+CREATED = datetime(2026, 5, 4, 15, 0, 0, 999, tzinfo=timezone(timedelta(hours=2)))
+
+
+@pytest.fixture
+def model_and_rows() -> tuple[Any, pd.DataFrame]:
+    return fitted(pipeline(("region", OneHotEncoder(), ["region"]), ("n", "passthrough", ["income", "age"])))
+
+
+def test_manifest(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
+    model, rows = model_and_rows
+    written = exported(model, rows, tmp_path, training={"roc_auc": 0.7}, created=CREATED)
+    manifest = written.manifest
+    assert list(manifest) == [
+        "format", "name", "created", "kind", "versions", "training", "files", "contract", "transform", "features",
+        "positive", "reference", "grades", "golden",
+    ]  # fmt: skip
+    assert manifest["created"] == "2026-05-04T13:00:00Z"
+    assert set(manifest["versions"]) == {"python", "scikit-learn", "numpy", "pandas", "scored-export"}
+    assert manifest["training"] == {"roc_auc": 0.7}
+    assert [c["name"] for c in manifest["contract"]] == list(rows.columns)
+    assert manifest["contract"][6] == {"name": "region", "type": "text", "nullable": False}
+    assert manifest["features"] == list(model[:-1].get_feature_names_out())
+    assert manifest["positive"] == "1"
+    assert manifest["grades"][-1]["min_score"] == 0
+    for entry in manifest["files"]:
+        data = (written.folder / entry["name"]).read_bytes()
+        assert entry == {"name": entry["name"], "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def test_scores_are_places_in_the_test_period(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
+    model, rows = model_and_rows
+    written = exported(model, rows, tmp_path)
+    p = written.probabilities(as_raw(rows))
+    quantiles = written.manifest["reference"]["quantiles"]
+    assert written.manifest["reference"]["rows"] == len(rows)
+    assert (quantiles[0], quantiles[100]) == (p.min(), p.max())
+    assert all(q in p for q in quantiles)
+    assert [written.score(x) for x in (0.0, p.min(), p.max(), 1.0)] == [0, 0, 100, 100]
+    assert 5 <= sum(written.score(x) >= 90 for x in p) / len(p) * 100 <= 15
+    assert [written.grade(s) for s in (100, 90, 89, 0)] == ["A", "A", "B", "D"]
+
+
+def test_rows_that_the_pipeline_refuses_are_no_part_of_the_distribution(
+    model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path
+) -> None:
+    model, rows = model_and_rows
+    rows.loc[[0, 7], "region"] = "elsewhere"
+    assert exported(model, rows, tmp_path).manifest["reference"]["rows"] == len(rows) - 2
+
+
+@pytest.mark.parametrize(("positive", "share"), [("won", 1), ("lost", 0)])
+def test_the_positive_class_is_found_by_name(positive: str, share: int, tmp_path: Path) -> None:
+    frame, y = leads()
+    X = frame[["age", "income"]]
+    model = forest(class_weight="balanced").fit(X[:TRAIN], np.where(y == 1, "won", "lost")[:TRAIN])
+    written = exported(model, X[TRAIN:], tmp_path, positive=positive)
+    np.testing.assert_array_equal(written.probabilities(as_raw(X[TRAIN:])), model.predict_proba(X[TRAIN:])[:, share])
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [False, True], [0.0, 1.0]])
+def test_the_positive_class_of_two_numbers_is_the_larger(labels: list[Any], tmp_path: Path) -> None:
+    frame, y = leads()
+    model = forest().fit(frame[["age"]], np.array(labels)[y])
+    assert exported(model, frame[["age"]], tmp_path).manifest["positive"] == str(labels[1])
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {"class_weight": "balanced"},
+    {"class_weight": {0: 1, 1: 30}},
+    {"class_weight": "balanced_subsample", "criterion": "entropy"},
+    {"bootstrap": False, "max_features": 1},
+    {"max_leaf_nodes": 7},
+    {"max_depth": None, "min_samples_leaf": 1},
+    {"min_samples_leaf": 0.3},
+    {"min_impurity_decrease": 0.9},
+    {"n_estimators": 1},
+    {"ccp_alpha": 0.01},
+    {"max_samples": 0.1},
+    {"n_jobs": 2, "n_estimators": 40},
+    {"monotonic_cst": [1, 0, 0]},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_forests_of_every_kind(options: dict[str, Any], tmp_path: Path) -> None:
+    model, rows = fitted(
+        forest(**options), ["age", "seats", "income"] if "monotonic_cst" not in options else ["age", "seats", "flag"]
+    )
+    written = exported(model, rows, tmp_path)
+    assert model.n_jobs == options.get("n_jobs"), "the caller's model is as it was"
+    model.n_jobs = 1
+    np.testing.assert_array_equal(written.probabilities(as_raw(rows)), model.predict_proba(rows)[:, 1])
+
+
+def test_a_split_between_missing_and_present_has_an_infinite_threshold(tmp_path: Path) -> None:
+    X = pd.DataFrame({"x": [np.nan, 1.0, 2.0, 3.0] * 20})
+    model = RandomForestClassifier(3, random_state=0).fit(X, X["x"].isna().astype(int))
+    written = exported(model, X, tmp_path)
+    assert np.isposinf(written.forest.threshold).any()
+    np.testing.assert_array_equal(written.probabilities([{"x": None}, {"x": 1e38}]), [1.0, 0.0])
+
+
+def test_weighted_counts_become_shares() -> None:
+    """Trees held weighted counts before scikit-learn 1.3, and shares since."""
+    counts = np.array([[6.0, 2.0], [5.0, 0.0], [1.0, 2.0]])
+    np.testing.assert_array_equal(leaf_values(counts)[:, 1], [0.25, 0.0, 2 / 3])
+    shares = np.array([[0.75, 0.25], [1.0, 0.0]])
+    assert leaf_values(shares) is shares
+
+
+def test_a_bundle_that_does_not_reproduce_its_pipeline_is_not_written(
+    model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, rows = model_and_rows
+    before = exported(model, rows, tmp_path).folder
+    kept = {p.name: p.read_bytes() for p in before.iterdir()}
+
+    def off_by_an_ulp(forest: Any, positive: int) -> Trees:
+        trees = trees_of(forest, positive)
+        leaf = int(np.flatnonzero(trees.value > 0)[0])
+        trees.value[leaf] = np.nextafter(trees.value[leaf], 1)
+        return trees
+
+    monkeypatch.setattr(bundle, "trees_of", off_by_an_ulp)
+    with pytest.raises(ExportError, match=r"row \d+: the bundle gives 0\.\d+ and the pipeline 0\.\d+"):
+        exported(model, rows, tmp_path)
+    assert {p.name: p.read_bytes() for p in before.iterdir()} == kept
+    assert list(tmp_path.iterdir()) == [before], "no scratch folder is left"
+
+
+def test_two_exports_are_the_same_bytes(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
+    model, rows = model_and_rows
+    for name in ("a", "b"):
+        export_bundle(model, rows, tmp_path / name, name="m", period="p", created=CREATED, golden=60)
+    for file in ("manifest.json", "forest.bin", "golden.csv"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_the_reference_reader_notices_a_changed_file(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
+    folder = exported(*model_and_rows, tmp_path).folder
+    data = bytearray((folder / "forest.bin").read_bytes())
+    data[200] ^= 1
+    (folder / "forest.bin").write_bytes(data)
+    with pytest.raises(BundleError, match=r"forest\.bin"):
+        Bundle(folder)
+
+
+def test_the_manifest_is_plain_json(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
+    text = (exported(*model_and_rows, tmp_path).folder / "manifest.json").read_text(encoding="utf-8")
+    assert "NaN" not in text
+    assert "öst" in text
+    json.loads(text, parse_constant=pytest.fail)
