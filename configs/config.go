@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// The tags say what is expected of a key. mapstructure: its name. default: its value where it is silent. rule: required,
+// The tags say what is expected of a key. mapstructure: its name. default: its value if it is left out. rule: required,
 // or path, or both. A key
 // with neither a default nor required may be left out.
 
@@ -36,7 +36,7 @@ type Warehouse struct {
 	QueryGroup       string        `mapstructure:"query_group" default:"scored"`
 	ConnectTimeout   time.Duration `mapstructure:"connect_timeout" default:"15s"`   // of one attempt
 	ConnectPatience  time.Duration `mapstructure:"connect_patience" default:"30s"`  // of all attempts
-	StatementTimeout time.Duration `mapstructure:"statement_timeout" default:"10m"` // of each statement, its time in the queue included
+	StatementTimeout time.Duration `mapstructure:"statement_timeout" default:"10m"` // of each statement
 }
 
 // Salesforce is the org that leads are scored in, and how to log in.

@@ -132,7 +132,7 @@ func (p *problems) check(c *Config) {
 func (p *problems) unique(seen map[string]bool, key, name string) {
 	switch {
 	case name != "" && !jobName.MatchString(name):
-		p.value(key, fmt.Sprintf("%q is not a name of small letters, digits and _, at most 40, that begins with a letter", name))
+		p.value(key, fmt.Sprintf("%q is not a name: small letters, digits and _, at most 40, a letter first", name))
 	case seen[name]:
 		p.value(key, fmt.Sprintf("%q is the name of an earlier one", name))
 	}

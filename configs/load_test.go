@@ -156,7 +156,7 @@ func TestRefusals(t *testing.T) {
 			[]string{`line 17: jobs[1].name: "lead_scoring" is the name of an earlier one`}},
 		{"a target's name twice", minimal + "      - {name: salesforce, object: o, operation: p, fields: [{field: f, value: v}]}\n",
 			[]string{`line 17: jobs[0].targets[1].name: "salesforce" is the name of an earlier one`}},
-		{"a name that doesn't go into ids", set("name: lead_scoring", "name: Lead Scoring"), []string{`line 7: jobs[0].name: "Lead Scoring" is not a name of small letters`}},
+		{"a name that doesn't go into ids", set("name: lead_scoring", "name: Lead Scoring"), []string{`line 7: jobs[0].name: "Lead Scoring" is not a name: small letters`}},
 		{"an alias", set("client_id: app", "client_id: &a app\n  username: *a"),
 			[]string{"line 5: salesforce.client_id: anchors and aliases", "line 6: salesforce.username: anchors and aliases"}},
 		{"a merge", set("  client_id: app", "  <<: {client_id: app}"), []string{"line 5: salesforce.<<: unknown key"}},

@@ -10,8 +10,8 @@ import (
 // credentials stands for the folder into which systemd puts what LoadCredential= names.
 const credentials = "$CREDENTIALS_DIRECTORY"
 
-// resolve makes every path one that can be opened. A relative one starts at the folder of the file, or where the program
-// was started if it comes from the environment.
+// resolve makes every path one that can be opened. A relative one starts at the folder of the file, or where the
+// program was started if it comes from the environment.
 func (p *problems) resolve(c *Config) {
 	folder := filepath.Dir(p.file)
 	for _, s := range settings(reflect.ValueOf(c).Elem(), "") {

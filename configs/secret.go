@@ -26,7 +26,8 @@ func ReadSecret(path string) (pipeline.Secret, error) {
 	}
 	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	if text == "" {
-		return "", secretProblem(fmt.Errorf("secret file %s is empty", path), "write the secret into it, or leave the key out of the config")
+		return "", secretProblem(fmt.Errorf("secret file %s is empty", path),
+			"write the secret into it, or leave the key out of the config")
 	}
 	return pipeline.Secret(text), nil
 }
@@ -39,9 +40,11 @@ func readSecret(path string) (string, error) {
 	}
 	switch mode := info.Mode(); {
 	case !mode.IsRegular():
-		return "", secretProblem(fmt.Errorf("secret file %s is not a regular file", path), "name the file that holds the secret")
+		return "", secretProblem(fmt.Errorf("secret file %s is not a regular file", path),
+			"name the file that holds the secret")
 	case mode.Perm()&0o027 != 0:
-		return "", secretProblem(fmt.Errorf("secret file %s has permissions %04o: others can read or change it", path, mode.Perm()),
+		return "", secretProblem(
+			fmt.Errorf("secret file %s has permissions %04o: others can read or change it", path, mode.Perm()),
 			"chmod 0400 "+path+" (0440 if the service gets at it through its group)")
 	}
 	file, err := os.Open(path)

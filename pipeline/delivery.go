@@ -92,15 +92,16 @@ func (d *delivery) write(ctx context.Context, changes []Change) error {
 	settled := context.WithoutCancel(ctx)
 	reported := make(map[string]bool, len(changes))
 	confirm := func(outcomes []Outcome) error {
-		if err := d.Ledger.Confirm(settled, d.run, d.name(), outcomes); err != nil {
-			return fmt.Errorf("record confirmations: %w", err)
-		}
+		// Counted before it is recorded: a row that the ledger can't confirm is one that was sent all the same.
 		for _, o := range outcomes {
 			reported[o.Key] = true
 			d.counts.count(o)
 			if o.Status != Accepted || o.Created {
 				d.refused = append(d.refused, RefusedRow{Target: d.name(), Outcome: o})
 			}
+		}
+		if err := d.Ledger.Confirm(settled, d.run, d.name(), outcomes); err != nil {
+			return fmt.Errorf("record confirmations: %w", err)
 		}
 		d.progress("deliver to "+d.name(), len(reported), len(changes))
 		return nil

@@ -3,7 +3,6 @@ package pipeline_test
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -99,7 +98,7 @@ type memory struct {
 	summary   *pipeline.Summary
 	rejected  []pipeline.Rejection
 	refused   []pipeline.RefusedRow
-	confirms  error
+	confirms  []error // what the next calls of Confirm return
 }
 
 func newMemory() *memory {
@@ -140,7 +139,12 @@ func (m *memory) Intend(_ context.Context, _ *pipeline.Run, _, _ string, changes
 }
 
 func (m *memory) Confirm(ctx context.Context, run *pipeline.Run, _ string, outcomes []pipeline.Outcome) error {
-	if err := errors.Join(ctx.Err(), m.confirms); err != nil {
+	if len(m.confirms) > 0 {
+		err := m.confirms[0]
+		m.confirms = m.confirms[1:]
+		return err
+	}
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m.calls = append(m.calls, fmt.Sprintf("confirm %d", len(outcomes)))

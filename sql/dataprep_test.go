@@ -205,7 +205,8 @@ func openLeadsAreScoredAndLabelled(t *testing.T, w *testWarehouse, world *crm.Wo
 	}
 
 	known, ever := bought(world, asOf.Add(30*day)), bought(world, world.Horizon())
-	labels := w.query(t, "SELECT lead_key, converted FROM "+w.run(t, "dataprep/lead_scoring_labels.sql", asOf)+" ORDER BY lead_key")
+	table := w.run(t, "dataprep/lead_scoring_labels.sql", asOf)
+	labels := w.query(t, "SELECT lead_key, converted FROM "+table+" ORDER BY lead_key")
 	var labelled []string
 	sales := 0
 	for _, r := range labels {

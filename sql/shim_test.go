@@ -41,7 +41,9 @@ func TestRedshiftShim(t *testing.T) {
 			t.Errorf("%s is %v (%v), want %s", expression, rows, err, want)
 		}
 	}
-	for _, expression := range []string{"DATEDIFF('dekade', '2026-01-01', '2026-01-02')", "DATEADD('dekade', 1, '2026-01-01')"} {
+	for _, expression := range []string{
+		"DATEDIFF('dekade', '2026-01-01', '2026-01-02')", "DATEADD('dekade', 1, '2026-01-01')",
+	} {
 		if rows, err := c.Query(t.Context(), "SELECT "+expression); err == nil {
 			t.Errorf("%s is %v, want an error", expression, rows)
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +26,9 @@ func datasetCommand(config *string) *cobra.Command {
 			"that gives the key and one number as of the same instant adds that number as last column. The bundle isn't needed.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if out == "" {
+				return usage{errors.New("--out names the CSV file to write")}
+			}
 			windows, err := parseWindows(from, to, step)
 			if err != nil {
 				return usage{err}
@@ -51,9 +56,6 @@ func datasetCommand(config *string) *cobra.Command {
 	flags.StringVar(&step, "step", "1d", "length of a window: 15m, 6h, 1d, 7d")
 	flags.StringVar(&labels, "labels", "", "a script whose result is the key and the label")
 	flags.StringVarP(&out, "out", "o", "", "the CSV file to write")
-	for _, name := range []string{"from", "to", "out"} {
-		_ = cmd.MarkFlagRequired(name) // fails only for a flag that does not exist
-	}
 	return cmd
 }
 
@@ -87,10 +89,10 @@ func parseWindows(from, to, step string) (windows, error) {
 
 // parseStep reads a Go duration of whole seconds, or days with the suffix d.
 func parseStep(text string) (time.Duration, error) {
-	var days int
-	var rest string
-	if n, _ := fmt.Sscanf(text, "%dd%s", &days, &rest); n == 1 && days > 0 && days <= 3660 {
-		return time.Duration(days) * 24 * time.Hour, nil
+	if digits, ok := strings.CutSuffix(text, "d"); ok {
+		if days, err := strconv.Atoi(digits); err == nil && days > 0 && days <= 3660 {
+			return time.Duration(days) * 24 * time.Hour, nil
+		}
 	}
 	step, err := time.ParseDuration(text)
 	if err != nil || step < time.Second || step%time.Second != 0 {

@@ -118,7 +118,7 @@ func TestHostileInput(t *testing.T) {
 			return config(t, "../sql/dataprep/lead_scoring.sql", edited(t, script, "SELECT", "SELEKT"))
 		}, nil, exitConfiguration, []string{"lead_scoring.sql"}},
 		{"a script that reads the clock", func(t *testing.T) string {
-			return config(t, "../sql/dataprep/lead_scoring.sql", edited(t, script, ":as_of", "GETDATE()"))
+			return config(t, "../sql/dataprep/lead_scoring.sql", edited(t, script, "event_ts < :as_of", "event_ts < GETDATE()"))
 		}, nil, exitConfiguration, []string{"lead_scoring.sql:", "GETDATE"}},
 		{"a bundle with a byte flipped", func(t *testing.T) string {
 			return config(t, "bundles/lead_scoring", flipped(t, "forest.bin"))

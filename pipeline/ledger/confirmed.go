@@ -10,9 +10,9 @@ import (
 	"scored/pipeline"
 )
 
-// Confirmed yields what the target confirmed or may have received, in ascending order of key (by bytes), as it stood when
-// the iteration began. It holds no lock: writes may come between. An entry without a model is one of which nothing was
-// confirmed yet. After an error it ends.
+// Confirmed yields what the target confirmed or may have received, in ascending order of key (by bytes), as it stood
+// when the iteration began. It holds no lock: writes may come between. An entry without a model is one of which nothing
+// was confirmed yet. After an error it ends.
 func (l *Ledger) Confirmed(ctx context.Context, job, target string) iter.Seq2[pipeline.Confirmed, error] {
 	return func(yield func(pipeline.Confirmed, error) bool) {
 		if l.read == nil {
@@ -35,7 +35,9 @@ const confirmedAndOpen = `
 	ORDER BY key, open`
 
 // eachConfirmed folds the rows of a key into one entry. It returns the errors that were not yielded.
-func (l *Ledger) eachConfirmed(ctx context.Context, job, target string, yield func(pipeline.Confirmed, error) bool) error {
+func (l *Ledger) eachConfirmed(
+	ctx context.Context, job, target string, yield func(pipeline.Confirmed, error) bool,
+) error {
 	rows, err := l.read.QueryContext(ctx, confirmedAndOpen, job, target)
 	if err != nil {
 		return err
@@ -66,15 +68,16 @@ func (l *Ledger) eachConfirmed(ctx context.Context, job, target string, yield fu
 	return nil
 }
 
-// Unsettled returns an instant after which no write without an answer was sent; the zero time if there is no such write.
-// That is the end of the newest run that has one: the intents are older than the requests. A run whose process died
-// ended, at the latest, when the ledger was opened again.
+// Unsettled returns an instant after which no write without an answer was sent; the zero time if there is no such
+// write. That is the end of the newest run that has one: its intents are older than its requests. A run whose process
+// died ended, at the latest, when the ledger was opened again.
 func (l *Ledger) Unsettled(ctx context.Context, job, target string) (time.Time, error) {
 	if l.read == nil {
 		return time.Time{}, nil
 	}
 	var last sql.NullInt64
-	err := l.read.QueryRowContext(ctx, `SELECT max(max(at, ifnull(ended, at))) FROM intents JOIN runs ON runs.number = intents.run
+	err := l.read.QueryRowContext(ctx, `SELECT max(max(at, ifnull(ended, at)))
+		FROM intents JOIN runs ON runs.number = intents.run
 		WHERE target = (SELECT number FROM targets WHERE job = ? AND name = ?)`, job, target).Scan(&last)
 	if err != nil || !last.Valid {
 		return time.Time{}, l.explain(err)

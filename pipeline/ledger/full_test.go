@@ -10,13 +10,13 @@ import (
 
 func TestAFullDiskLosesNothingAcknowledged(t *testing.T) {
 	l := fresh(t)
-	changes, accepted := rows(2000)
+	changes, accepted := rows(800)
 	run := begin(t, l, 0)
-	intend(t, l, run, changes[:1000]...)
+	intend(t, l, run, changes[:400]...)
 	before := confirmed(t, l)
 
 	check(t, l.LimitPages(2))
-	err := l.Intend(t.Context(), run, target, model, changes[1000:])
+	err := l.Intend(t.Context(), run, target, model, changes[400:])
 	if pipeline.ClassOf(err) != pipeline.TryAgain || !strings.Contains(pipeline.HintOf(err), "space") {
 		t.Fatalf("got %v (hint %q), want a problem: try again with more space", err, pipeline.HintOf(err))
 	}
@@ -24,6 +24,6 @@ func TestAFullDiskLosesNothingAcknowledged(t *testing.T) {
 		t.Error("a failed write left something behind")
 	}
 	check(t, l.LimitPages(10_000))
-	intend(t, l, run, changes[1000:]...)
+	intend(t, l, run, changes[400:]...)
 	check(t, l.Confirm(t.Context(), run, target, accepted))
 }

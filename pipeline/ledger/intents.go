@@ -13,15 +13,15 @@ import (
 // Intend records what is about to be sent. A key that still has an open intent of an earlier run keeps that one beside
 // the new: whatever becomes of the new write, the old one may have arrived.
 func (l *Ledger) Intend(ctx context.Context, run *pipeline.Run, target, model string, changes []pipeline.Change) error {
-	err := l.update(ctx, func(tx *sql.Tx) error {
+	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if model == "" {
 			return errors.New("the model has no name") // an entry without a model is one that nothing was confirmed of
 		}
-		runNumber, targetNumber, err := numbers(tx, run, target)
+		runNumber, targetNumber, err := numbers(ctx, tx, run, target)
 		if err != nil {
 			return err
 		}
-		insert, err := tx.Prepare(`INSERT INTO intents (target, key, run, score, grade, model, version, at)
+		insert, err := tx.PrepareContext(ctx, `INSERT INTO intents (target, key, run, score, grade, model, version, at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
 		if err != nil {
 			return err
@@ -29,7 +29,7 @@ func (l *Ledger) Intend(ctx context.Context, run *pipeline.Run, target, model st
 		defer insert.Close()
 		now := millis(time.Now())
 		for _, c := range changes {
-			done, err := insert.Exec(targetNumber, c.Key, runNumber, c.Score.Score, c.Grade, model, run.Version, now)
+			done, err := insert.ExecContext(ctx, targetNumber, c.Key, runNumber, c.Score.Score, c.Grade, model, run.Version, now)
 			if err := one(done, err, "%q already has an open intent of this run", c.Key); err != nil {
 				return err
 			}
@@ -45,18 +45,18 @@ func (l *Ledger) Intend(ctx context.Context, run *pipeline.Run, target, model st
 // Confirm settles intents of the run, all of them or, if one of the keys has none, nothing. An accepted write becomes
 // what the target confirmed, unless that is newer, and settles the older open writes of its key with its own.
 func (l *Ledger) Confirm(ctx context.Context, run *pipeline.Run, target string, outcomes []pipeline.Outcome) error {
-	err := l.update(ctx, func(tx *sql.Tx) error {
-		runNumber, targetNumber, err := numbers(tx, run, target)
+	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		runNumber, targetNumber, err := numbers(ctx, tx, run, target)
 		if err != nil {
 			return err
 		}
-		s, err := newSettler(tx, targetNumber, runNumber, run.Version)
+		s, err := newSettler(ctx, tx, targetNumber, runNumber, run.Version)
 		if err != nil {
 			return err
 		}
 		defer s.close()
 		for _, o := range outcomes {
-			if err := s.settle(o); err != nil {
+			if err := s.settle(ctx, o); err != nil {
 				return err
 			}
 		}
@@ -74,7 +74,7 @@ type settler struct {
 	find, advance, remove, overtake *sql.Stmt
 }
 
-func newSettler(tx *sql.Tx, target, run, version int64) (*settler, error) {
+func newSettler(ctx context.Context, tx *sql.Tx, target, run, version int64) (*settler, error) {
 	s := &settler{target: target, run: run, version: version}
 	for _, p := range []struct {
 		stmt **sql.Stmt
@@ -83,13 +83,14 @@ func newSettler(tx *sql.Tx, target, run, version int64) (*settler, error) {
 		{&s.find, `SELECT count(*) FROM intents WHERE target = ? AND key = ? AND run = ?`},
 		{&s.advance, `INSERT INTO confirmed (target, key, score, grade, model, version)
 			SELECT target, key, score, grade, model, version FROM intents WHERE target = ? AND key = ? AND run = ?
-			ON CONFLICT DO UPDATE SET score = excluded.score, grade = excluded.grade, model = excluded.model, version = excluded.version
+			ON CONFLICT DO UPDATE SET
+				score = excluded.score, grade = excluded.grade, model = excluded.model, version = excluded.version
 			WHERE excluded.version > version`},
 		{&s.remove, `DELETE FROM intents WHERE target = ? AND key = ? AND run = ?`},
 		{&s.overtake, `DELETE FROM intents WHERE target = ? AND key = ? AND version <= ?`},
 	} {
 		var err error
-		if *p.stmt, err = tx.Prepare(p.text); err != nil {
+		if *p.stmt, err = tx.PrepareContext(ctx, p.text); err != nil {
 			s.close()
 			return nil, err
 		}
@@ -105,25 +106,25 @@ func (s *settler) close() {
 	}
 }
 
-func (s *settler) settle(o pipeline.Outcome) error {
+func (s *settler) settle(ctx context.Context, o pipeline.Outcome) error {
 	const unintended = "%q has no open intent of this run"
 	switch o.Status {
 	case pipeline.Accepted:
-		if _, err := s.advance.Exec(s.target, o.Key, s.run); err != nil {
+		if _, err := s.advance.ExecContext(ctx, s.target, o.Key, s.run); err != nil {
 			return err
 		}
-		done, err := s.remove.Exec(s.target, o.Key, s.run)
+		done, err := s.remove.ExecContext(ctx, s.target, o.Key, s.run)
 		if err := one(done, err, unintended, o.Key); err != nil {
 			return err
 		}
-		_, err = s.overtake.Exec(s.target, o.Key, s.version)
+		_, err = s.overtake.ExecContext(ctx, s.target, o.Key, s.version)
 		return err
 	case pipeline.Refused, pipeline.Retry, pipeline.NotSent:
-		done, err := s.remove.Exec(s.target, o.Key, s.run)
+		done, err := s.remove.ExecContext(ctx, s.target, o.Key, s.run)
 		return one(done, err, unintended, o.Key)
 	case pipeline.Unknown:
 		var open int
-		if err := s.find.QueryRow(s.target, o.Key, s.run).Scan(&open); err != nil {
+		if err := s.find.QueryRowContext(ctx, s.target, o.Key, s.run).Scan(&open); err != nil {
 			return err
 		}
 		if open == 0 {
@@ -137,8 +138,9 @@ func (s *settler) settle(o pipeline.Outcome) error {
 
 // dropOvertaken drops open intents that a later one of the same key makes redundant, as it is newer in version and in
 // time and its run has ended, so that it can't be withdrawn any more. It bounds what a target that never answers costs.
-func dropOvertaken(tx *sql.Tx, job string) error {
-	_, err := tx.Exec(`DELETE FROM intents WHERE target IN (SELECT number FROM targets WHERE job = ?) AND EXISTS (
+func dropOvertaken(ctx context.Context, tx *sql.Tx, job string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM intents
+		WHERE target IN (SELECT number FROM targets WHERE job = ?) AND EXISTS (
 		SELECT 1 FROM intents later JOIN runs ON runs.number = later.run
 		WHERE later.target = intents.target AND later.key = intents.key AND later.run > intents.run
 		AND later.version >= intents.version AND later.at >= intents.at AND runs.ended IS NOT NULL)`, job)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,14 +21,14 @@ import (
 // childVariable makes the test binary a process that uses the ledger at the path that it holds.
 const childVariable = "SCORED_LEDGER_TEST_CHILD"
 
-const childRows = 50
+const childRows = 20
 
 // child delivers run after run, and writes a line after every call that the ledger acknowledged, until it is killed or
 // its standard input ends.
 func child(path string) int {
 	l, err := ledger.Open(path)
 	if err == nil {
-		fmt.Println("open")
+		fmt.Fprintln(os.Stdout, "open")
 		go func() {
 			io.Copy(io.Discard, os.Stdin)
 			os.Exit(0)
@@ -52,19 +53,19 @@ func deliverForever(l *ledger.Ledger) error {
 		for i := range changes {
 			changes[i].Score.Score = run.Attempt
 		}
-		fmt.Println("begun", run.Attempt)
+		fmt.Fprintln(os.Stdout, "begun", run.Attempt)
 		if err := l.Intend(ctx, run, target, model, changes); err != nil {
 			return err
 		}
-		fmt.Println("intended", run.Attempt)
+		fmt.Fprintln(os.Stdout, "intended", run.Attempt)
 		if err := l.Confirm(ctx, run, target, accepted); err != nil {
 			return err
 		}
-		fmt.Println("confirmed", run.Attempt)
+		fmt.Fprintln(os.Stdout, "confirmed", run.Attempt)
 		if err := l.Finish(ctx, &pipeline.Summary{ID: run.ID, End: pipeline.OK}, nil, nil); err != nil {
 			return err
 		}
-		fmt.Println("finished", run.Attempt)
+		fmt.Fprintln(os.Stdout, "finished", run.Attempt)
 	}
 }
 
@@ -106,6 +107,10 @@ func TestNothingAcknowledgedIsLostWhenKilled(t *testing.T) {
 			t.Fatalf("the child ended by itself: %v", err)
 		}
 
+		ro, err := ledger.OpenReadOnly(path)
+		check(t, err)
+		left := confirmed(t, ro)
+		check(t, ro.Close())
 		l, err := ledger.Open(path)
 		check(t, err)
 		records, err := l.Runs(t.Context(), job, 1000)
@@ -119,6 +124,9 @@ func TestNothingAcknowledgedIsLostWhenKilled(t *testing.T) {
 			}
 		}
 		entries := confirmed(t, l)
+		if !slices.Equal(left, entries) {
+			t.Error("a dry run between crash and restart sees something else")
+		}
 		if acknowledged["intended"] >= 0 && len(entries) != childRows {
 			t.Fatalf("%d entries, want %d", len(entries), childRows)
 		}

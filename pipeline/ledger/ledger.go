@@ -1,4 +1,5 @@
-// Package ledger is the local record of runs and of what each target confirmed: one SQLite file, written by one process.
+// Package ledger is the local record of runs and of what each target confirmed: one SQLite file, written by one
+// process.
 //
 // Every method that changes it has reached the disk when it returns (WAL with synchronous=FULL). The file holds keys,
 // scores and the targets' own words about rows, and so is readable by its owner only; it never holds features.
@@ -69,7 +70,8 @@ func OpenReadOnly(path string) (*Ledger, error) {
 	}
 	version, err := schemaVersion(context.Background(), l.read)
 	if err == nil && version < newest {
-		err = &pipeline.Problem{Class: pipeline.TryAgain, Err: fmt.Errorf("its schema is version %d, this program reads %d", version, newest),
+		err = &pipeline.Problem{Class: pipeline.TryAgain,
+			Err:  fmt.Errorf("its schema is version %d, this program reads %d", version, newest),
 			Hint: "make a run with this version of scored: it migrates the ledger"}
 	}
 	if err != nil {
@@ -120,8 +122,9 @@ func (l *Ledger) Close() error {
 	return errors.Join(errs...)
 }
 
-// update runs one durable transaction.
-func (l *Ledger) update(ctx context.Context, do func(*sql.Tx) error) error {
+// update runs one durable transaction. It ends with ctx, and its statements get a context that does not: for one that
+// can end, the driver starts a goroutine per statement.
+func (l *Ledger) update(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
 	if l.write == nil {
 		return fmt.Errorf("ledger %s is open read-only", l.path)
 	}
@@ -129,8 +132,8 @@ func (l *Ledger) update(ctx context.Context, do func(*sql.Tx) error) error {
 	if err != nil {
 		return l.explain(err)
 	}
-	defer tx.Rollback() // after Commit it does nothing
-	if err = do(tx); err == nil {
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	if err = do(context.WithoutCancel(ctx), tx); err == nil {
 		err = tx.Commit()
 	}
 	if err != nil && ctx.Err() != nil {
@@ -140,7 +143,8 @@ func (l *Ledger) update(ctx context.Context, do func(*sql.Tx) error) error {
 }
 
 func database(path, options string) (*sql.DB, error) {
-	uri := url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=busy_timeout(10000)&_pragma=trusted_schema(0)&" + options}
+	uri := url.URL{Scheme: "file", Path: path,
+		RawQuery: "_pragma=busy_timeout(10000)&_pragma=trusted_schema(0)&" + options}
 	connector, err := sqlite.NewConnector(uri.String())
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", path, err)

@@ -23,7 +23,8 @@ func acquire(path string) (*flock.Flock, error) {
 		return nil, unusable(path, err)
 	}
 	if !locked {
-		return nil, &pipeline.Problem{Class: pipeline.TryAgain, Err: fmt.Errorf("ledger %s is in use%s", path, holder(lock.Path())),
+		return nil, &pipeline.Problem{Class: pipeline.TryAgain,
+			Err:  fmt.Errorf("ledger %s is in use%s", path, holder(lock.Path())),
 			Hint: "wait for the other run to end, or stop the service; a dry run works beside it"}
 	}
 	if err := os.WriteFile(lock.Path(), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
@@ -32,7 +33,8 @@ func acquire(path string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-// holder names the process that wrote the lock file, if it can be read: a courtesy to the operator, nothing relies on it.
+// holder names the process that wrote the lock file, if it can be read: a courtesy to the operator on which nothing
+// relies.
 func holder(path string) string {
 	text, _ := os.ReadFile(path)
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))

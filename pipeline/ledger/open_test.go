@@ -69,11 +69,11 @@ func TestAPageDamagedLaterIsNamed(t *testing.T) {
 	l := open(t, path)
 	check(t, l.Bind(t.Context(), job, target, org))
 	run := begin(t, l, 0)
-	changes, accepted := rows(5000)
+	changes, accepted := rows(1500)
 	intend(t, l, run, changes...)
 	check(t, l.Confirm(t.Context(), run, target, accepted))
 	check(t, l.Close())
-	scribble(t, path, 40*4096)
+	scribble(t, path, 12*4096)
 	l = open(t, path)
 	var last error
 	for _, err := range l.Confirmed(t.Context(), job, target) {

@@ -47,7 +47,8 @@ func scanRecord(rows *sql.Rows) (r Record, err error) {
 	var slot, ended sql.NullInt64
 	var asOf, started int64
 	var summary []byte
-	err = rows.Scan(&r.ID, &r.Job, &slot, &asOf, &r.Attempt, &r.Version, &started, &ended, &r.End, &r.Reason, &summary, &r.Cut)
+	err = rows.Scan(&r.ID, &r.Job, &slot, &asOf, &r.Attempt, &r.Version, &started, &ended,
+		&r.End, &r.Reason, &summary, &r.Cut)
 	if err != nil {
 		return r, err
 	}

@@ -41,8 +41,9 @@ func (l *Ledger) migrate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = l.update(ctx, func(tx *sql.Tx) error {
-			_, err := tx.Exec(fmt.Sprintf("%s; PRAGMA user_version = %d; PRAGMA application_id = %d", script, version+1, application))
+		err = l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, fmt.Sprintf("%s; PRAGMA user_version = %d; PRAGMA application_id = %d",
+				script, version+1, application))
 			return err
 		})
 		if err != nil {
@@ -61,7 +62,8 @@ func schemaVersion(ctx context.Context, db *sql.DB) (int, error) {
 	case err != nil:
 		return 0, err
 	case mark != application && tables+version > 0:
-		return 0, &pipeline.Problem{Class: pipeline.Configuration, Err: errors.New("this SQLite file is not a ledger of scored"),
+		return 0, &pipeline.Problem{Class: pipeline.Configuration,
+			Err:  errors.New("this SQLite file is not a ledger of scored"),
 			Hint: "point state_dir at the folder of scored's own ledger, or at an empty one"}
 	case version > newest:
 		return 0, &pipeline.Problem{Class: pipeline.Configuration,
@@ -87,11 +89,14 @@ func (l *Ledger) explain(err error) error {
 	switch result.Code() & 0xff { // the rest are details of the same code
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("%w: the file is damaged", named),
-			Hint: "restore it from a backup, or move it away with its -wal and -shm files: the next run starts a new one and sends every score again"}
+			Hint: "restore it from a backup, or move it away with its -wal and -shm files: " +
+				"the next run starts a new one and sends every score again"}
 	case sqlite3.SQLITE_FULL:
-		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named, Hint: "free some space on the disk that holds the ledger"}
+		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named,
+			Hint: "free some space on the disk that holds the ledger"}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named, Hint: "close the other program that has the ledger open"}
+		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named,
+			Hint: "close the other program that has the ledger open"}
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: named,
 			Hint: "let the user that runs scored write the ledger, its -wal and -shm files and their folder"}

@@ -15,9 +15,9 @@ func (l *Ledger) Bind(ctx context.Context, job, target, identity string) error {
 	if identity == "" {
 		return fmt.Errorf("bind %s of job %s: the target has no identity", target, job)
 	}
-	err := l.update(ctx, func(tx *sql.Tx) error {
+	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var bound string
-		err := tx.QueryRow(`INSERT INTO targets (job, name, identity) VALUES (?, ?, ?)
+		err := tx.QueryRowContext(ctx, `INSERT INTO targets (job, name, identity) VALUES (?, ?, ?)
 			ON CONFLICT DO UPDATE SET identity = identity RETURNING identity`, job, target, identity).Scan(&bound)
 		if err == nil && bound != identity {
 			err = &pipeline.Problem{Class: pipeline.Configuration,
@@ -33,17 +33,18 @@ func (l *Ledger) Bind(ctx context.Context, job, target, identity string) error {
 }
 
 // numbers finds the rows of a run and its target.
-func numbers(tx *sql.Tx, run *pipeline.Run, target string) (runNumber, targetNumber int64, err error) {
-	err = tx.QueryRow(`SELECT number FROM runs WHERE id = ? AND ended IS NULL`, run.ID).Scan(&runNumber)
+func numbers(ctx context.Context, tx *sql.Tx, run *pipeline.Run, target string) (inRun, atTarget int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT number FROM runs WHERE id = ? AND ended IS NULL`, run.ID).Scan(&inRun)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, 0, errors.New("no such run is open")
 	}
 	if err != nil {
 		return 0, 0, err
 	}
-	err = tx.QueryRow(`SELECT number FROM targets WHERE job = ? AND name = ?`, run.Job, target).Scan(&targetNumber)
+	err = tx.QueryRowContext(ctx, `SELECT number FROM targets WHERE job = ? AND name = ?`, run.Job, target).
+		Scan(&atTarget)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, 0, errors.New("the target is not bound")
 	}
-	return runNumber, targetNumber, err
+	return inRun, atTarget, err
 }

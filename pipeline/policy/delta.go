@@ -30,7 +30,8 @@ func Delta(
 		}
 		position++
 		if position > 1 && known.Key <= last {
-			return pipeline.Decision{}, fmt.Errorf("confirmed entry %d is not after entry %d in order of key", position, position-1)
+			return pipeline.Decision{},
+				fmt.Errorf("confirmed entry %d is not after entry %d in order of key", position, position-1)
 		}
 		last = known.Key
 		for next < len(scores) && scores[next].Key < known.Key {
@@ -49,7 +50,9 @@ func Delta(
 }
 
 // compare sorts one score that the target has an entry for into d.
-func compare(d *pipeline.Decision, run *pipeline.Run, model string, score pipeline.Score, known pipeline.Confirmed, full bool) {
+func compare(
+	d *pipeline.Decision, run *pipeline.Run, model string, score pipeline.Score, known pipeline.Confirmed, full bool,
+) {
 	same := score.Score == known.Score && score.Grade == known.Grade && model == known.Model
 	switch {
 	case known.Version >= run.Version:

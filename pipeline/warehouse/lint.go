@@ -109,7 +109,7 @@ func (l *linter) at(i int) token {
 // match reports the first rule of the set whose pattern stands at i.
 func (l *linter) match(i int, set []rule) {
 	for _, r := range set {
-		if l.stands(i, strings.Fields(r.pattern)) {
+		if first, _, _ := strings.Cut(r.pattern, " "); first == l.tokens[i].text && l.stands(i, strings.Fields(r.pattern)) {
 			l.find(l.tokens[i], r.what, r.instead)
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -25,6 +26,7 @@ type Script struct {
 	Name       string // the file's name, for messages
 	digest     string
 	src        string
+	lines      []int // the offset at which each line begins
 	statements []statement
 }
 
@@ -40,6 +42,7 @@ type statement struct {
 func ParseScript(name string, text []byte) (*Script, error) {
 	sum := sha256.Sum256(text)
 	s := &Script{Name: name, digest: hex.EncodeToString(sum[:]), src: string(bytes.TrimPrefix(text, []byte("\ufeff")))}
+	s.lines = lineStarts(s.src)
 	if offset := invalidUTF8(s.src); offset >= 0 {
 		return nil, s.problem(offset, "the script is not UTF-8", "Save the file in the encoding UTF-8.")
 	}
@@ -51,21 +54,29 @@ func ParseScript(name string, text []byte) (*Script, error) {
 		return nil, s.problem(serr.offset, serr.what, "Correct the script.")
 	}
 	s.split(tokens)
+	if err := s.checkStatements(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// checkStatements refuses a script without a result, and statements that Redshift would not take for their size.
+func (s *Script) checkStatements() error {
 	if len(s.statements) == 0 {
-		return nil, s.problem(0, "the script holds no statement", "Write the dataprep script; its last statement is a SELECT.")
+		return s.problem(0, "the script holds no statement", "Write the dataprep script; its last statement is a SELECT.")
 	}
 	for _, st := range s.statements {
 		if size := len(s.render(st, time.Time{})); size > maxStatement {
-			return nil, s.problem(st.start, fmt.Sprintf("the statement has %d bytes; Redshift takes 16 MB", size),
+			return s.problem(st.start, fmt.Sprintf("the statement has %d bytes; Redshift takes 16 MB", size),
 				"Put the data into a table and join it.")
 		}
 	}
 	last := s.statements[len(s.statements)-1]
 	if verb := last.verb(); verb != "select" && verb != "with" {
-		return nil, s.problem(last.start, fmt.Sprintf("the last statement must be SELECT or WITH, it is %s", strings.ToUpper(verb)),
+		return s.problem(last.start, fmt.Sprintf("the last statement must be SELECT or WITH, it is %s", strings.ToUpper(verb)),
 			"End the script with the SELECT that gives the key and the features.")
 	}
-	return s, nil
+	return nil
 }
 
 // Digest returns the hex SHA-256 of the script's bytes.
@@ -80,7 +91,7 @@ func (s *Script) split(tokens []token) {
 		}
 		if n > 0 {
 			st := statement{start: tokens[0].start, end: tokens[n-1].end, tokens: tokens[:n]}
-			st.line, _ = s.place(st.start)
+			st.line = s.line(st.start)
 			s.statements = append(s.statements, st)
 		}
 		tokens = tokens[min(n+1, len(tokens)):]
@@ -131,10 +142,29 @@ func (s *Script) origin(st statement, n int) int {
 
 func timestamp(t time.Time) string { return t.UTC().Format("'2006-01-02 15:04:05'::timestamp") }
 
+func lineStarts(text string) []int {
+	starts := []int{0}
+	for i := range len(text) {
+		if text[i] == '\n' {
+			starts = append(starts, i+1)
+		}
+	}
+	return starts
+}
+
+// line returns the line of an offset, counted from 1.
+func (s *Script) line(offset int) int {
+	line, begins := slices.BinarySearch(s.lines, offset)
+	if begins {
+		line++
+	}
+	return line
+}
+
 // place returns line and column of an offset, both counted from 1, the column in characters.
 func (s *Script) place(offset int) (line, column int) {
-	before := s.src[:offset]
-	return 1 + strings.Count(before, "\n"), 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+	line = s.line(offset)
+	return line, 1 + utf8.RuneCountInString(s.src[s.lines[line-1]:offset])
 }
 
 func (s *Script) problem(offset int, what, hint string) error {

@@ -39,6 +39,7 @@ def leads(rows: int = 600, seed: int = 3) -> tuple[pd.DataFrame, Any]:
             "empty": np.full(rows, np.nan),
         }
     )
+    frame = frame.astype(dict.fromkeys(["region", "fuel", "channel"], object))
     pull = (
         frame["age"] / 12
         + frame["visits"].fillna(9) / 2

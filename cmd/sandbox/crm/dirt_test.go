@@ -131,7 +131,8 @@ func TestLooseEnds(t *testing.T) {
 		}
 	}
 	if alone == 0 || erased == 0 || silent == 0 || strangers == 0 {
-		t.Errorf("%d leads without customer, %d with an erased one, %d without any event, %d customers without lead: want some each",
+		t.Errorf("%d leads without customer, %d with an erased one, %d without any event, %d customers without lead: "+
+			"want some of each",
 			alone, erased, silent, strangers)
 	}
 }

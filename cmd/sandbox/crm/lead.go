@@ -109,9 +109,9 @@ func (l *life) version(loaded []time.Time, version int, at time.Time, customer a
 	if l.yes(0.15) {
 		interest += l.any(wishes)
 	}
-	l.world.tables[leads].add(loaded, l.Key, version, at, l.Created, customer, l.soiled(l.FirstName), l.soiled(l.LastName),
-		orNull(l.Company), l.soiled(home.city), l.soiled(home.region), l.soiled(home.area), distance, l.soiled(interest),
-		l.soiled(l.Owner))
+	l.world.tables[leads].add(loaded, l.Key, version, at, l.Created, customer, l.soiled(l.FirstName),
+		l.soiled(l.LastName), orNull(l.Company), l.soiled(home.city), l.soiled(home.region), l.soiled(home.area), distance,
+		l.soiled(interest), l.soiled(l.Owner))
 }
 
 // customer writes the customer's row, if the lead is one, and returns the id that the lead holds.
@@ -138,8 +138,8 @@ func (w *World) strangers() {
 	c := newChance(w.options.Seed, forCustomers, 0, 0)
 	for i := range w.options.Leads / 4 {
 		since, home := w.start.Add(-c.wait(600*day)), places[c.IntN(len(places))]
-		w.tables[customers].add(c.loads(since), i*10+5, since, c.soiled(c.any(firstNames)), c.soiled(c.any(lastNames)), c.age(),
-			c.soiled(home.city), c.soiled(home.region), c.soiled("Arvenne"))
+		w.tables[customers].add(c.loads(since), i*10+5, since, c.soiled(c.any(firstNames)), c.soiled(c.any(lastNames)),
+			c.age(), c.soiled(home.city), c.soiled(home.region), c.soiled("Arvenne"))
 	}
 }
 

@@ -134,5 +134,6 @@ func (l *life) prefer(at time.Time) {
 	if l.yes(0.4) {
 		mileage = l.measured(10_000*(1+l.IntN(15)), -1, 9_999_999)
 	}
-	l.emit(preferences, l.id(), at, at, l.soiled(stated.brand), l.soiled(stated.body), l.soiled(stated.fuel), budget, mileage)
+	l.emit(preferences, l.id(), at, at, l.soiled(stated.brand), l.soiled(stated.body), l.soiled(stated.fuel),
+		budget, mileage)
 }

@@ -143,8 +143,8 @@ def with_blank(column: RawColumn, frame: pd.DataFrame, oracle: Oracle, p: Floats
     has_nan = any(v is not None for v in missing)
     if has_none and has_nan:
         raise ExportError(
-            f"column {column.name!r}: None and NaN mean different things to the pipeline, and a warehouse has one NULL: train "
-            " on what read_dataset gives"
+            f"column {column.name!r}: None and NaN mean different things to the pipeline, and a warehouse has one "
+            "NULL: train on what read_dataset gives"
         )
     only_none = has_none if missing else np.isnan(as_nan)
     return replace(column, blank=None if only_none else np.nan)

@@ -42,9 +42,16 @@ func (a *answer) send(w http.ResponseWriter) {
 		w.WriteHeader(a.status)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-	w.WriteHeader(a.status)
-	w.Write(encode(a.body))
+	respond(w, a.status, jsonType, encode(a.body))
+}
+
+const jsonType = "application/json;charset=UTF-8"
+
+// respond writes an answer. Whether its reader is still there is the reader's concern.
+func respond(w http.ResponseWriter, status int, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
 }
 
 func encode(body any) []byte {

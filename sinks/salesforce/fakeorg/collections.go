@@ -164,7 +164,8 @@ func (c *call) typeOf(members []member, of *object) (*object, *answer) {
 	case o.ReadOnly:
 		return nil, refuse(http.StatusBadRequest, "INVALID_TYPE_FOR_OPERATION", "entity type cannot be written: %s", name)
 	case of != nil && o != of:
-		return nil, refuse(http.StatusBadRequest, "INVALID_INPUT", "Records of type %s can't be sent to the resource of %s", name, of.Name)
+		return nil, refuse(http.StatusBadRequest, "INVALID_INPUT",
+			"Records of type %s can't be sent to the resource of %s", name, of.Name)
 	}
 	return o, nil
 }

@@ -15,7 +15,8 @@ func duplicateKeys(rows []*row, key *Field) map[*row]*RowError {
 	return duplicates(rows, func(r *row) string {
 		return fold(key, r.value(key))
 	}, func(r *row) *RowError {
-		return rowError("DUPLICATE_VALUE", []string{key.Name}, "Duplicate external id specified: %v", render(key, r.value(key)))
+		return rowError("DUPLICATE_VALUE", []string{key.Name}, "Duplicate external id specified: %s",
+			render(key, r.value(key)))
 	})
 }
 

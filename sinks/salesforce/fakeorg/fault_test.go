@@ -18,9 +18,10 @@ func TestFaults(t *testing.T) {
 		code    string
 		applied bool
 	}{
-		"none":                 {fakeorg.Fault{Path: "/elsewhere"}, 200, "", true},
-		"other method":         {fakeorg.Fault{Method: "GET"}, 200, "", true},
-		"a busy org":           {fakeorg.Fault{Method: "PATCH", Status: 503, Body: fakeorg.Errors("SERVER_UNAVAILABLE", "Too busy.")}, 503, "SERVER_UNAVAILABLE", false},
+		"none":         {fakeorg.Fault{Path: "/elsewhere"}, 200, "", true},
+		"other method": {fakeorg.Fault{Method: "GET"}, 200, "", true},
+		"a busy org": {fakeorg.Fault{Method: "PATCH", Status: 503, Body: fakeorg.Errors("SERVER_UNAVAILABLE", "Too busy.")},
+			503, "SERVER_UNAVAILABLE", false},
 		"no answer":            {fakeorg.Fault{Path: "/composite", Reset: true}, 0, "", false},
 		"failed, yet applied":  {fakeorg.Fault{Path: "/composite", Drop: true}, 0, "", true},
 		"a row":                {fakeorg.Fault{Rows: map[string]fakeorg.RowError{"L000001": fakeorg.Locked("x")}}, 200, "UNABLE_TO_LOCK_ROW", false},

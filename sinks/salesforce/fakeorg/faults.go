@@ -37,7 +37,10 @@ type RowError struct {
 
 // Locked is the error of a row that another transaction holds.
 func Locked(id string) RowError {
-	return RowError{Code: "UNABLE_TO_LOCK_ROW", Message: "unable to obtain exclusive access to this record or 1 records: " + id}
+	return RowError{
+		Code:    "UNABLE_TO_LOCK_ROW",
+		Message: "unable to obtain exclusive access to this record or 1 records: " + id,
+	}
 }
 
 // Errors renders a request-level error body as the REST API writes it.

@@ -1,10 +1,6 @@
 package fakeorg
 
-import (
-	"io"
-	"net/http"
-	"strings"
-)
+import "net/http"
 
 // serveUserInfo is OpenID Connect's userinfo endpoint.
 func (o *Org) serveUserInfo(w http.ResponseWriter, r *http.Request) {
@@ -79,13 +75,12 @@ func (o *Org) identity(r *http.Request, u *user) map[string]any {
 }
 
 // serveSOAP refuses the SOAP API: login() is not there from version 65 on and is off by default before.
-func (o *Org) serveSOAP(w http.ResponseWriter, r *http.Request) {
+func (o *Org) serveSOAP(w http.ResponseWriter, _ *http.Request) {
 	const fault = `<?xml version="1.0" encoding="UTF-8"?>` +
-		`<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:sf="urn:fault.partner.soap.sforce.com">` +
+		`<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"` +
+		` xmlns:sf="urn:fault.partner.soap.sforce.com">` +
 		`<soapenv:Body><soapenv:Fault><faultcode>sf:INVALID_OPERATION</faultcode>` +
 		`<faultstring>INVALID_OPERATION: SOAP API login() is disabled by default in this org.</faultstring>` +
 		`</soapenv:Fault></soapenv:Body></soapenv:Envelope>`
-	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
-	w.WriteHeader(http.StatusInternalServerError)
-	io.Copy(w, strings.NewReader(fault))
+	respond(w, http.StatusInternalServerError, "text/xml;charset=UTF-8", []byte(fault))
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// An id has 15 case-sensitive characters: the object's key prefix, the instance, and a number in base 62. Its 18-character
-// form adds three that say which of the 15 are upper case, so that it survives systems that ignore case.
+// An id has 15 case-sensitive characters: the object's key prefix, the instance and a number in base 62. The form of 18
+// characters adds three that say which of the 15 are upper case, so that it survives systems that ignore case.
 const (
 	instance = "Dn0"
 	base62   = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

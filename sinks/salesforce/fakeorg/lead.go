@@ -4,7 +4,8 @@ package fakeorg
 // The result is the caller's to change.
 func LeadObject() Object {
 	text := func(name, label string, length int) Field {
-		return Field{Name: name, Label: label, Type: "string", Length: length, Nillable: true, Createable: true, Updateable: true}
+		return Field{Name: name, Label: label, Type: "string", Length: length,
+			Nillable: true, Createable: true, Updateable: true}
 	}
 	required := func(f Field) Field { f.Nillable = false; return f }
 	typed := func(f Field, typ string) Field { f.Type = typ; return f }

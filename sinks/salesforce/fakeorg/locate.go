@@ -99,8 +99,8 @@ func (c *call) upsertRow(s *save, r *row, key *Field) (id string, created bool, 
 		// The key led here; it is not written, and so needs no permission to edit it.
 		return rec.id, false, s.update(rec, r.without(key))
 	default:
-		return "", false, rowError("DUPLICATE_EXTERNAL_ID", []string{key.Name}, "%s: more than one record found for external id field: %v",
-			key.Name, render(key, value))
+		return "", false, rowError("DUPLICATE_EXTERNAL_ID", []string{key.Name},
+			"%s: more than one record found for external id field: %s", key.Name, render(key, value))
 	}
 }
 

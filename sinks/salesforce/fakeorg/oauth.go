@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -66,7 +65,9 @@ func (o *Org) grantAssertion(r *http.Request) *answer {
 		return refuseGrant("invalid_grant", "audience is invalid")
 	}
 	u := o.user(a.Subject)
-	approved := slices.ContainsFunc(app.Preauthorized, func(name string) bool { return strings.EqualFold(name, a.Subject) })
+	approved := slices.ContainsFunc(app.Preauthorized, func(name string) bool {
+		return strings.EqualFold(name, a.Subject)
+	})
 	if u == nil || !approved {
 		return refuseGrant("invalid_grant", "user hasn't approved this consumer")
 	}
@@ -120,9 +121,8 @@ func (o *Org) serveRevoke(w http.ResponseWriter, r *http.Request) {
 	delete(o.sessions, token)
 	o.mu.Unlock()
 	if !known {
-		w.Header().Set("Content-Type", "application/x-www-form-urlencoded")
-		w.WriteHeader(http.StatusBadRequest)
-		io.WriteString(w, url.Values{"error": {"invalid_token"}, "error_description": {"invalid token"}}.Encode())
+		form := url.Values{"error": {"invalid_token"}, "error_description": {"invalid token"}}
+		respond(w, http.StatusBadRequest, "application/x-www-form-urlencoded", []byte(form.Encode()))
 		return
 	}
 	w.WriteHeader(http.StatusOK)

@@ -98,9 +98,9 @@ func (o *Org) UserID(username string) string {
 	return ""
 }
 
-// Insert makes a record as an administrator would by hand, and returns its 18-character id. Values are strings, numbers,
-// bools, time.Time, or nil; an owner may be given as "OwnerId". Types, lengths, required and unique fields are checked;
-// validation and assignment rules are not asked, and no API call is counted.
+// Insert makes a record as an administrator would by hand, and returns its id of 18 characters. Values are strings,
+// numbers, bools, time.Time, or nil; an owner may be given as "OwnerId". Types, lengths, required and unique fields are
+// checked; validation and assignment rules are not asked, and no API call is counted.
 func (o *Org) Insert(object string, fields map[string]any) (string, error) {
 	r, err := o.adminRow(object, fields)
 	if err != nil {

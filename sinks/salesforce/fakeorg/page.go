@@ -116,8 +116,7 @@ func (o *Org) serveLeadList(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	html.WriteTo(w)
+	respond(w, http.StatusOK, "text/html; charset=utf-8", html.Bytes())
 }
 
 // firstDir is the direction of a first click: best scores and newest times first, text from A on.
@@ -150,7 +149,7 @@ func (o *Org) fill(list *leadList) {
 		}
 	}
 	if list.Title = "All leads"; list.Owner != "" {
-		list.Title = "No such owner’s leads"
+		list.Title = "Leads"
 	}
 	for id, name := range owners {
 		if id == list.Owner {
@@ -158,7 +157,9 @@ func (o *Org) fill(list *leadList) {
 		}
 		list.Owners = append(list.Owners, ownerOption{id, name, id == list.Owner})
 	}
-	slices.SortFunc(list.Owners, func(a, b ownerOption) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(list.Owners, func(a, b ownerOption) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
 }
 
 func (o *Org) ownerName(id string) string {

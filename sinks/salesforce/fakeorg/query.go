@@ -96,7 +96,8 @@ func (o *Org) keep(cur *cursor) {
 func (c *call) batchSize() int {
 	for option := range strings.SplitSeq(c.r.Header.Get("Sforce-Query-Options"), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(option), "=")
-		if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && strings.EqualFold(strings.TrimSpace(name), "batchSize") {
+		n, err := strconv.Atoi(strings.TrimSpace(value))
+		if err == nil && strings.EqualFold(strings.TrimSpace(name), "batchSize") {
 			return max(minPage, min(n, pageSize))
 		}
 	}

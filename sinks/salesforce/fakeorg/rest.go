@@ -50,7 +50,8 @@ func (c *call) serve(m methods, body []byte) (*answer, bool) {
 	}
 	c.user, c.entry.Username = s.user, s.user.Username
 	if s.user.NoAPI {
-		return refuse(http.StatusForbidden, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner"), false
+		return refuse(http.StatusForbidden, "API_DISABLED_FOR_ORG",
+			"API is not enabled for this Organization or Partner"), false
 	}
 	c.org.mu.Lock()
 	room := c.org.limit.take(c.org.now())
@@ -86,7 +87,8 @@ func (c *call) readBody(body []byte) *answer {
 		return refuse(http.StatusBadRequest, "UNKNOWN_EXCEPTION", "The request body could not be read: %v", err)
 	}
 	if len(inflated) > maxBody {
-		return refuse(http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE", "The request body is larger than %d bytes", maxBody)
+		return refuse(http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE",
+			"The request body is larger than %d bytes", maxBody)
 	}
 	c.body = inflated
 	return nil

@@ -55,7 +55,8 @@ func (c *call) parseRow(o *object, members []member) (*row, *answer) {
 		}
 		f := o.visible(c.user, m.name)
 		if f == nil {
-			return nil, refuse(http.StatusBadRequest, "INVALID_FIELD", "No such column '%s' on sobject of type %s", m.name, o.Name)
+			return nil, refuse(http.StatusBadRequest, "INVALID_FIELD",
+				"No such column '%s' on sobject of type %s", m.name, o.Name)
 		}
 		v, err := convert(f, m.value)
 		if err != nil {

@@ -169,8 +169,11 @@ func TestExternalIDThatIsNotUnique(t *testing.T) {
 	if got := s.do(token, "GET", "/sobjects/Lead/Old_Key__c/x", ""); got.status != 404 {
 		t.Errorf("text for a number: %d", got.status)
 	}
-	got := s.do(token, "PATCH", "/composite/sobjects/Lead/Old_Key__c", records(`"Old_Key__c":7,"City":"x"`, `"Old_Key__c":8,"City":"x"`))
-	if want := []string{"DUPLICATE_EXTERNAL_ID", "ok"}; !reflect.DeepEqual(codes(t, got), want) {
+	got := s.do(token, "PATCH", "/composite/sobjects/Lead/Old_Key__c", records(
+		`"Old_Key__c":7,"City":"x"`, `"Old_Key__c":8,"City":"x"`, `"Old_Key__c":9`, `"Old_Key__c":"9.0"`))
+	want := []string{"DUPLICATE_EXTERNAL_ID", "ok", "DUPLICATE_VALUE", "DUPLICATE_VALUE"}
+	if !reflect.DeepEqual(codes(t, got), want) || !strings.Contains(got.text, "external id field: 7.0") ||
+		!strings.Contains(got.text, "Duplicate external id specified: 9.0") {
 		t.Errorf("got %s", got.text)
 	}
 }

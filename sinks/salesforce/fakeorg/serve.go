@@ -2,6 +2,7 @@ package fakeorg
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"maps"
 	"net/http"
@@ -72,10 +73,8 @@ func (f *Fault) fits(method, path string) bool {
 }
 
 func (f *Fault) answer(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	maps.Copy(w.Header(), f.Header)
-	w.WriteHeader(f.Status)
-	io.WriteString(w, f.Body)
+	respond(w, f.Status, cmp.Or(f.Header.Get("Content-Type"), jsonType), []byte(f.Body))
 }
 
 // discard is a ResponseWriter to nowhere.

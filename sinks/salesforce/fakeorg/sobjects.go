@@ -120,7 +120,8 @@ func (c *call) upsert() *answer {
 		return refused
 	}
 	if slices.ContainsFunc(r.values, func(a assignment) bool { return a.field == key }) {
-		return refuse(http.StatusBadRequest, "INVALID_FIELD", "The %s field should not be specified in the sobject data.", key.Name)
+		return refuse(http.StatusBadRequest, "INVALID_FIELD",
+			"The %s field should not be specified in the sobject data.", key.Name)
 	}
 	value, err := convert(key, c.r.PathValue("value"))
 	if err != nil || value == nil {
@@ -206,8 +207,9 @@ func (c *call) wanted(o *object, list string) ([]*Field, *answer) {
 	for name := range strings.SplitSeq(list, ",") {
 		f := o.visible(c.user, strings.TrimSpace(name))
 		if f == nil {
-			return nil, refuse(http.StatusBadRequest, "INVALID_FIELD", "No such column '%s' on entity '%s'. If you are attempting "+
-				"to use a custom field, be sure to append the '__c' after the custom field name.", strings.TrimSpace(name), o.Name)
+			return nil, refuse(http.StatusBadRequest, "INVALID_FIELD", "No such column '%s' on entity '%s'. If you are "+
+				"attempting to use a custom field, be sure to append the '__c' after the custom field name.",
+				strings.TrimSpace(name), o.Name)
 		}
 		fields = append(fields, f)
 	}

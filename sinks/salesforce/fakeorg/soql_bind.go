@@ -33,8 +33,8 @@ type orderBy struct {
 func (s *schema) bind(q *soql, u *user) (*plan, *soqlError) {
 	o := s.object(q.from.text)
 	if o == nil {
-		return nil, &soqlError{"INVALID_TYPE", q.from.at, fmt.Sprintf("sObject type '%s' is not supported. If you are attempting "+
-			"to use a custom object, be sure to append the '__c' after the entity name.", q.from.text)}
+		return nil, &soqlError{"INVALID_TYPE", q.from.at, fmt.Sprintf("sObject type '%s' is not supported. If you are "+
+			"attempting to use a custom object, be sure to append the '__c' after the entity name.", q.from.text)}
 	}
 	if q.offset > 2000 {
 		return nil, &soqlError{"NUMBER_OUTSIDE_VALID_RANGE", q.offsetAt, "Maximum SOQL offset allowed is 2000"}
@@ -116,8 +116,8 @@ func (b *binder) path(t token) *path {
 	}
 	last := parts[len(parts)-1]
 	if p.field = o.visible(b.user, last); p.field == nil {
-		b.fail("INVALID_FIELD", t.at, "No such column '%s' on entity '%s'. If you are attempting to use a custom field, be sure "+
-			"to append the '__c' after the custom field name. Please reference your WSDL or the describe call for the "+
+		b.fail("INVALID_FIELD", t.at, "No such column '%s' on entity '%s'. If you are attempting to use a custom field, "+
+			"be sure to append the '__c' after the custom field name. Please reference your WSDL or the describe call for the "+
 			"appropriate names.", last, o.Name)
 		return nil
 	}

@@ -59,7 +59,9 @@ func (l *lexer) next() (token, *soqlError) {
 	case isLetter(c):
 		return l.take(nameToken, func(c byte) bool { return isLetter(c) || isDigit(c) || c == '.' }), nil
 	case isDigit(c), (c == '-' || c == '+' || c == '.') && start+1 < len(l.query) && isDigit(l.query[start+1]):
-		return l.take(numberToken, func(c byte) bool { return isLetter(c) || isDigit(c) || strings.IndexByte(".:+-", c) >= 0 }), nil
+		return l.take(numberToken, func(c byte) bool {
+			return isLetter(c) || isDigit(c) || strings.IndexByte(".:+-", c) >= 0
+		}), nil
 	}
 	for _, symbol := range []string{"!=", "<>", "<=", ">=", "=", "<", ">", "(", ")", ",", ":"} {
 		if strings.HasPrefix(l.query[start:], symbol) {

@@ -144,7 +144,8 @@ func (p *parser) query() *soql {
 
 // reserved tells whether a token is a word that can't be a name.
 func reserved(t token) bool {
-	words := []string{"SELECT", "FROM", "WHERE", "AND", "OR", "NOT", "IN", "LIKE", "NULL", "TRUE", "FALSE", "ORDER", "LIMIT"}
+	words := []string{"SELECT", "FROM", "WHERE",
+		"ORDER", "LIMIT", "AND", "OR", "NOT", "IN", "LIKE", "TRUE", "FALSE", "NULL"}
 	return slices.ContainsFunc(words, t.is) || foreign(t)
 }
 

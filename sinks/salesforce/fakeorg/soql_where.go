@@ -126,7 +126,8 @@ func (p *parser) literal() literal {
 
 // number reads a number, a date or a date and time; nil if it is none of them.
 func number(text string) (value any, day bool) {
-	if n, err := strconv.ParseFloat(text, 64); err == nil && !math.IsInf(n, 0) && strings.Trim(text, "0123456789+-.eE") == "" {
+	plain := strings.Trim(text, "0123456789+-.eE") == ""
+	if n, err := strconv.ParseFloat(text, 64); err == nil && plain && !math.IsInf(n, 0) {
 		return n, false
 	}
 	if t, err := time.Parse(time.DateOnly, text); err == nil {

@@ -113,7 +113,8 @@ func (t *table) checkUnique(self *record, fields map[string]any) *RowError {
 		}
 		for _, other := range t.find(f, fields[f.Name]) {
 			if other != self {
-				return rowError("DUPLICATE_VALUE", nil, "duplicate value found: %s duplicates value on record with id: %s", f.Name, other.id)
+				return rowError("DUPLICATE_VALUE", nil,
+					"duplicate value found: %s duplicates value on record with id: %s", f.Name, other.id)
 			}
 		}
 	}
