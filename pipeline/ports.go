@@ -78,7 +78,8 @@ type Ledger interface {
 	Bind(ctx context.Context, job, target, identity string) error
 	// Confirmed yields, in ascending order of key, what the target confirmed or may have received.
 	Confirmed(ctx context.Context, job, target string) iter.Seq2[Confirmed, error]
-	// Unsettled returns when the newest write without an answer was intended; the zero time if there is none.
+	// Unsettled returns the last moment at which a write that is still without an answer may have left; the zero time if
+	// there is none.
 	Unsettled(ctx context.Context, job, target string) (time.Time, error)
 	// Intend records what is about to be sent.
 	Intend(ctx context.Context, run *Run, target, model string, changes []Change) error

@@ -116,7 +116,7 @@ func (r *Runner) score(ctx context.Context, run *Run, s *Summary) ([]Score, []Re
 	}
 	start = time.Now()
 	scores, duplicates := unique(c.scores)
-	rejected := append(c.rejected, duplicates...)
+	rejected := slices.Concat(c.rejected, duplicates)
 	s.Stages.Score += time.Since(start).Milliseconds()
 	s.Scored, s.Rejected = len(scores), len(rejected)
 	switch {
@@ -166,7 +166,7 @@ func (r *Runner) deliverAll(ctx context.Context, log *slog.Logger, run *Run, ful
 			errs = append(errs, fmt.Errorf("deliver to %s: %w", t.Sink.Name(), err))
 		}
 		s.Targets = append(s.Targets, ts)
-		s.Delivery.add(d.counts)
+		s.add(d.counts)
 		refused = append(refused, d.refused...)
 	}
 	return refused, errors.Join(errs...)

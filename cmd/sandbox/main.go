@@ -21,7 +21,13 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	code := execute(ctx)
+	stop()
+	os.Exit(code)
+}
+
+// execute runs a verb and returns its exit code: that of the command it ran, if one failed.
+func execute(ctx context.Context) int {
 	root := &cobra.Command{
 		Use:           "sandbox",
 		Short:         "A world to run scored in",
@@ -31,14 +37,13 @@ func main() {
 	root.AddCommand(demoCommand(), execCommand())
 	err := root.ExecuteContext(ctx)
 	if child, ok := errors.AsType[*exec.ExitError](err); ok {
-		stop()
-		os.Exit(max(child.ExitCode(), 1))
+		return max(child.ExitCode(), 1)
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
-		stop()
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func execCommand() *cobra.Command {

@@ -98,8 +98,7 @@ func findJob(cfg *configs.Config, name string) (configs.Job, error) {
 	return configs.Job{}, usage{fmt.Errorf("there is no job %q in the config, only %s", name, strings.Join(names, ", "))}
 }
 
-// newSource reads and lints a script. What Redshift does not have, or what reads the clock, is refused; warnings are
-// logged.
+// newSource reads a script for the warehouse.
 func newSource(cfg *configs.Config, path, key string, log *slog.Logger) (source, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -107,9 +106,6 @@ func newSource(cfg *configs.Config, path, key string, log *slog.Logger) (source,
 	}
 	script, err := warehouse.ParseScript(path, text)
 	if err != nil {
-		return nil, err
-	}
-	if err := lint(script, log); err != nil {
 		return nil, err
 	}
 	password, err := configs.ReadSecret(cfg.Warehouse.PasswordFile)
@@ -121,22 +117,6 @@ func newSource(cfg *configs.Config, path, key string, log *slog.Logger) (source,
 		ConnectTimeout: cfg.Warehouse.ConnectTimeout, ConnectPatience: cfg.Warehouse.ConnectPatience,
 		StatementTimeout: cfg.Warehouse.StatementTimeout, Log: log,
 	}, script, key)
-}
-
-func lint(script *warehouse.Script, log *slog.Logger) error {
-	var findings []string
-	for _, f := range script.Lint() {
-		if f.Warning {
-			log.Warn("script", "finding", f.String())
-		} else {
-			findings = append(findings, f.String())
-		}
-	}
-	if len(findings) == 0 {
-		return nil
-	}
-	return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("the script can't be run:\n%s", strings.Join(findings, "\n")),
-		Hint: "edit the script at these places"}
 }
 
 func loadBundle(dir string) (*model.Bundle, error) {

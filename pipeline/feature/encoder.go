@@ -106,7 +106,7 @@ func (e *encoder) add(column Column, oneHot bool, c Category) error {
 	if err != nil {
 		return err
 	}
-	known := false
+	var known bool
 	if c.Text != nil {
 		_, known = e.texts[*c.Text]
 		e.texts[*c.Text] = o

@@ -117,13 +117,12 @@ func (e *encoder) apply(column *pipeline.Column, out output) {
 		}
 		return
 	}
-	table := append(out.table[:0], e.missing)
+	out.table = append(out.table[:0], e.missing)
 	for _, text := range column.Dict {
-		table = append(table, e.text(text))
+		out.table = append(out.table, e.text(text))
 	}
-	out.table = table // kept for the next block
 	for row, code := range column.Codes {
-		out.put(row, &table[code-pipeline.NoText])
+		out.put(row, &out.table[code-pipeline.NoText])
 	}
 }
 

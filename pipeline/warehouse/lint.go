@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -57,10 +58,12 @@ func (s *Script) lint(sets ...[]rule) []Finding {
 }
 
 // check returns a problem that lists what keeps the script from running, or nil.
-func (s *Script) check() error {
+func (s *Script) check(log *slog.Logger) error {
 	var errs []error
 	for _, f := range s.Lint() {
-		if !f.Warning {
+		if f.Warning {
+			log.Warn("dataprep script", "finding", f.String())
+		} else {
 			errs = append(errs, errors.New(f.String()))
 		}
 	}

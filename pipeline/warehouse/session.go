@@ -30,12 +30,12 @@ type session struct {
 }
 
 // open connects, as often as patience allows, and sets the session up.
-func (c *connector) open(ctx context.Context) (*session, error) {
-	conn, err := c.connect(ctx)
+func (c *connector) open(ctx context.Context, log *slog.Logger) (*session, error) {
+	conn, err := c.connect(ctx, log)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn, log: c.config.Log.With("backend_pid", conn.PID())}
+	s := &session{conn: conn, log: log.With("backend_pid", conn.PID())}
 	if err := c.setUp(ctx, s); err != nil {
 		s.close()
 		return nil, err
@@ -44,7 +44,7 @@ func (c *connector) open(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-func (c *connector) connect(ctx context.Context) (*pgconn.PgConn, error) {
+func (c *connector) connect(ctx context.Context, log *slog.Logger) (*pgconn.PgConn, error) {
 	start := c.now()
 	for attempt := 1; ; attempt++ {
 		conn, err := pgconn.ConnectConfig(ctx, c.driver)
@@ -62,7 +62,7 @@ func (c *connector) connect(ctx context.Context) (*pgconn.PgConn, error) {
 		if c.now().Sub(start)+wait >= c.config.ConnectPatience {
 			return nil, failure.problem()
 		}
-		c.config.Log.Warn("warehouse does not answer, trying again", "attempt", attempt, "wait_ms", wait.Milliseconds(), "error", failure.Error())
+		log.Warn("warehouse does not answer, trying again", "attempt", attempt, "wait_ms", wait.Milliseconds(), "error", failure.Error())
 		if err := sleep(ctx, wait); err != nil {
 			return nil, fmt.Errorf("connect to the warehouse: %w", err)
 		}

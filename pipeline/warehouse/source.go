@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -34,7 +35,7 @@ func NewSource(cfg Config, script *Script, key string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := script.check(); err != nil {
+	if err := script.check(cfg.Log); err != nil {
 		return nil, err
 	}
 	return &Source{
@@ -51,8 +52,9 @@ func (s *Source) Digest() string { return s.script.Digest() }
 // again, twice at most, where the warehouse reports a conflict with other transactions or the connection is lost. When
 // ctx ends, the statement is canceled on the server before Read returns.
 func (s *Source) Read(ctx context.Context, run *pipeline.Run, rows pipeline.Rows) error {
+	log := s.connector.config.Log.With("run_id", run.ID, "job", run.Job)
 	for attempt := 1; ; attempt++ {
-		err := s.attempt(ctx, run, rows)
+		err := s.attempt(ctx, log, run, rows)
 		if err == nil {
 			return nil
 		}
@@ -66,7 +68,7 @@ func (s *Source) Read(ctx context.Context, run *pipeline.Run, rows pipeline.Rows
 		if !query.restartable() || attempt == maxAttempts {
 			return query.problem()
 		}
-		s.connector.config.Log.Warn("the run starts again on a new connection", "attempt", attempt, "error", query.Error())
+		log.Warn("the run starts again on a new connection", "attempt", attempt, "error", query.Error())
 		if err := sleep(ctx, s.connector.backoff(attempt)); err != nil {
 			return fmt.Errorf("read dataprep result: %w", err)
 		}
@@ -74,8 +76,8 @@ func (s *Source) Read(ctx context.Context, run *pipeline.Run, rows pipeline.Rows
 }
 
 // attempt runs the script once. Errors of the server come as *queryError.
-func (s *Source) attempt(ctx context.Context, run *pipeline.Run, rows pipeline.Rows) error {
-	session, err := s.connector.open(ctx)
+func (s *Source) attempt(ctx context.Context, log *slog.Logger, run *pipeline.Run, rows pipeline.Rows) error {
+	session, err := s.connector.open(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -112,7 +114,7 @@ func (s *Source) Columns(ctx context.Context, asOf time.Time) ([]pipeline.Column
 }
 
 func (s *Source) columns(ctx context.Context, asOf time.Time) ([]pipeline.Column, error) {
-	session, err := s.connector.open(ctx)
+	session, err := s.connector.open(ctx, s.connector.config.Log)
 	if err != nil {
 		return nil, err
 	}

@@ -36,9 +36,9 @@ var firstNames = []string{
 
 var lastNames = []string{
 	"Adeyemi", "Albrecht", "Barbier", "Bianchi", "Castro", "Da Silva", "De Vries", "Diallo", "Dubois", "Ekström",
-	"Fischer", "Gallo", "García", "Haddad", "Horvat", "Ivanova", "Jensen", "Kaya", "Keller", "Kowalczyk", "Lefèvre", "Lindqvist",
-	"Marin", "Mbeki", "Moreau", "Nguyễn", "Novák", "O'Brien", "O'Connor", "Okafor", "Papadopoulos", "Petit", "Rossi", "Sánchez",
-	"Schäfer", "Şahin", "Tanaka", "Van den Berg", "Weiss", "Zieliński",
+	"Fischer", "Gallo", "García", "Haddad", "Horvat", "Ivanova", "Jensen", "Kaya", "Keller", "Kowalczyk", "Lefèvre",
+	"Lindqvist", "Marin", "Mbeki", "Moreau", "Nguyễn", "Novák", "O'Brien", "O'Connor", "Okafor", "Papadopoulos", "Petit",
+	"Rossi", "Sánchez", "Schäfer", "Şahin", "Tanaka", "Van den Berg", "Weiss", "Zieliński",
 }
 
 var (
@@ -52,8 +52,8 @@ var (
 	unknowns = []string{"n/a", "unknown", "?", "-", "test"}
 	notes    = []string{
 		"asked for a \"final\" price", "call back after 18h", "très intéressé 👍", "compares with a rival's offer",
-		"can't decide", "wants to trade in; papers ok", "s'est trompé d'agence", "wrong number?", "100% happy w/ test drive",
-		"ça dépend du prêt",
+		"can't decide", "wants to trade in; papers ok", "s'est trompé d'agence", "wrong number?",
+		"100% happy w/ test drive", "ça dépend du prêt",
 	}
 )
 

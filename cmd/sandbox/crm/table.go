@@ -41,8 +41,8 @@ func newTables() [numTables]table {
 	return [numTables]table{
 		customers: {name: "crm.customers", columns: "customer_id, event_ts, first_name, last_name, age, city, region, " +
 			"country"},
-		leads: {name: "crm.leads", columns: "lead_key, version, event_ts, created_at, customer_id, first_name, last_name, " +
-			"company, city, region, area, distance_km, interest, owner_name"},
+		leads: {name: "crm.leads", columns: "lead_key, version, event_ts, created_at, customer_id, first_name, " +
+			"last_name, company, city, region, area, distance_km, interest, owner_name"},
 		statuses: {name: "crm.lead_status", columns: "status_id, lead_key, event_ts, status"},
 		visits:   {name: "crm.visits", columns: "visit_id, lead_key, event_ts, device, traffic_source, duration_seconds"},
 		searches: {name: "crm.searches", columns: "search_id, lead_key, event_ts, visit_id, brand, body_type, fuel, " +
@@ -53,8 +53,8 @@ func newTables() [numTables]table {
 		calls: {name: "crm.calls", columns: "call_id, lead_key, event_ts, direction, outcome, duration_seconds, " +
 			"note"},
 		emails: {name: "crm.emails", columns: "email_event_id, lead_key, event_ts, email_id, campaign, action"},
-		preferences: {name: "crm.vehicle_preferences", columns: "preference_id, lead_key, event_ts, brand, body_type, fuel, " +
-			"budget, mileage_max"},
+		preferences: {name: "crm.vehicle_preferences", columns: "preference_id, lead_key, event_ts, brand, body_type, " +
+			"fuel, budget, mileage_max"},
 	}
 }
 

@@ -36,7 +36,7 @@ type Org struct {
 
 // newOrg starts an org whose users are the integration user and the reps, by name, and writes the private key of its one
 // app to keyFile.
-func newOrg(keyFile string, reps []string) (*Org, error) {
+func newOrg(ctx context.Context, keyFile string, reps []string) (*Org, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,8 @@ func newOrg(keyFile string, reps []string) (*Org, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

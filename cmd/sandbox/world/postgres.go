@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"scored/pipeline/warehouse/pgtest"
@@ -60,12 +61,12 @@ func install(ctx context.Context, out io.Writer, p packager) error {
 	if allowed := os.Geteuid() == 0 || os.Getenv("CI") == "true"; !allowed {
 		var lines []string
 		for _, c := range p.commands {
-			lines = append(lines, strings.Join(append(prefix, c), " "))
+			lines = append(lines, strings.Join(slices.Concat(prefix, []string{c}), " "))
 		}
 		return errors.New("PostgreSQL is not installed; this command does it: " + strings.Join(lines, " && "))
 	}
 	for _, c := range p.commands {
-		words := append(prefix, strings.Fields(c)...)
+		words := slices.Concat(prefix, strings.Fields(c))
 		fmt.Fprintf(out, "installing PostgreSQL: %s\n", strings.Join(words, " "))
 		cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")

@@ -101,6 +101,12 @@ func (w *World) startWarehouse(ctx context.Context) error {
 // Load brings what the CRM recorded until then into the warehouse and, once there is an org, the new leads into it. It
 // returns the number of rows that came into the warehouse.
 func (w *World) Load(ctx context.Context, until time.Time) (rows int, err error) {
+	// The org comes first: a lead whose events are scored before it is there would be made by the upsert.
+	if w.Org != nil {
+		if err := w.Org.add(w.CRM.Leads(w.Loaded, until)); err != nil {
+			return 0, err
+		}
+	}
 	for load := range w.CRM.Loads(w.Loaded, until) {
 		if err := w.Cluster.Copy(ctx, load.Copy(), bytes.NewReader(load.CSV)); err != nil {
 			return rows, fmt.Errorf("load %s: %w", load.Table, err)
@@ -112,22 +118,17 @@ func (w *World) Load(ctx context.Context, until time.Time) (rows int, err error)
 			return rows, err
 		}
 	}
-	if w.Org != nil {
-		if err := w.Org.add(w.CRM.Leads(w.Loaded, until)); err != nil {
-			return rows, err
-		}
-	}
 	w.Loaded = until
 	return rows, nil
 }
 
-func (w *World) startOrg(context.Context) error {
+func (w *World) startOrg(ctx context.Context) error {
 	reps := map[string]bool{}
 	for l := range w.CRM.Leads(time.Time{}, w.CRM.Horizon()) {
 		reps[l.Owner] = true
 	}
 	var err error
-	if w.Org, err = newOrg(filepath.Join(w.Dir, "org.pem"), slices.Sorted(maps.Keys(reps))); err != nil {
+	if w.Org, err = newOrg(ctx, filepath.Join(w.Dir, "org.pem"), slices.Sorted(maps.Keys(reps))); err != nil {
 		return err
 	}
 	w.onClose(w.Org.close)

@@ -149,10 +149,9 @@ class Chooser:
         row = self.any_row()
         yield from (Mutant(row, dict.fromkeys(used, x)) for x in EXTREMES)
         values = [*BEYOND, *EXTREMES]
-        for i in range(len(values) * len(used)):
-            # Steps through the columns and through the values, so that few rows see many of both.
-            shifted = i + i // (len(values) * len(used) // gcd(len(values), len(used)))
-            yield Mutant(self.any_row(), {used[i % len(used)]: values[shifted % len(values)]})
+        for turn in range(len(used)):
+            for i, x in enumerate(values):
+                yield Mutant(self.any_row(), {used[(i + turn) % len(used)]: x})
 
     def any_row(self) -> int:
         """Return a row that the pipeline takes."""
@@ -171,11 +170,6 @@ class Chooser:
                 values[i] = value
             out[name] = self.columns[name].series(values)
         return out
-
-
-def gcd(a: int, b: int) -> int:
-    """Return the greatest common divisor."""
-    return a if b == 0 else gcd(b, a % b)
 
 
 def numeric_features(blocks: list[Block]) -> dict[int, str]:
