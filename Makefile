@@ -11,11 +11,11 @@ JSFORCE := sinks/salesforce/fakeorg/jsforce
 LINT   := bin/tools/golangci-lint
 TESTSUM := bin/tools/gotestsum
 
-# The training world of the sample CRM ends here; the demo's ends now.
-TRAIN_END  := 2026-06-30
-TRAIN_FROM := 2025-12-01
-TRAIN_TO   := 2026-05-31
-TRAIN_STEP := 7d
+# The training world of the sample CRM ends 30 days, the labels' horizon, behind TRAIN_TO; the demo's world ends now. A
+# step of 5 days and 7 hours gives snapshots at all hours of the day, as live runs are.
+TRAIN_FROM := 2025-12-01T00:00:00Z
+TRAIN_TO   := 2026-05-29T22:00:00Z
+TRAIN_STEP := 127h
 
 .PHONY: help build demo test test-go test-python lint fuzz bench model testdata prepare node clean FORCE
 
@@ -52,7 +52,7 @@ bench: ## the benchmarks: rows/s and allocations beside a peer
 
 model: build $(VENV)/ready ## make the data set with `scored dataset`, train, and write configs/bundles/lead_scoring
 	@mkdir -p build
-	bin/sandbox exec --end $(TRAIN_END) --world training -- bin/scored dataset lead_scoring --config configs/scored.yaml \
+	bin/sandbox exec --world training -- bin/scored dataset lead_scoring --config configs/scored.yaml \
 	  --from $(TRAIN_FROM) --to $(TRAIN_TO) --step $(TRAIN_STEP) --labels sql/dataprep/lead_scoring_labels.sql --out build/lead_scoring.csv
 	$(VENV)/bin/python python/train_lead_scoring.py build/lead_scoring.csv configs/bundles/lead_scoring
 

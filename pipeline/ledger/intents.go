@@ -90,6 +90,7 @@ func newSettler(ctx context.Context, tx *sql.Tx, target, run, version int64) (*s
 		{&s.overtake, `DELETE FROM intents WHERE target = ? AND key = ? AND version <= ?`},
 	} {
 		var err error
+		//nolint:sqlclosecheck // the settler closes all of them together
 		if *p.stmt, err = tx.PrepareContext(ctx, p.text); err != nil {
 			s.close()
 			return nil, err

@@ -4,8 +4,6 @@
 package model
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
@@ -27,7 +25,7 @@ type Bundle struct {
 // Load reads the bundle in the root of fsys. Its errors are [pipeline.Configuration] problems that name the file within
 // the bundle, with the key, line, row, tree or column concerned.
 func Load(fsys fs.FS) (*Bundle, error) {
-	data, err := readManifest(fsys)
+	data, digest, err := readManifest(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +44,7 @@ func Load(fsys fs.FS) (*Bundle, error) {
 	if cells := plan.Width() * manifest.Golden.Rows; cells > maxGoldenCells {
 		return nil, refuse(hintExport, "%s: golden.rows x features is %d, more than %d", manifestName, cells, maxGoldenCells)
 	}
-	digest := sha256.Sum256(data)
-	b := &Bundle{manifest: *manifest, digest: hex.EncodeToString(digest[:]), plan: plan}
+	b := &Bundle{manifest: *manifest, digest: digest, plan: plan}
 	if err := readFile(fsys, manifest.file(forestName), b.readForest); err != nil {
 		return nil, err
 	}

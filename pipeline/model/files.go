@@ -13,7 +13,7 @@ import (
 
 // What the operator can do about a bundle that is refused.
 const (
-	hintFolder = "point the job's model at a folder that scored-export wrote: manifest.json, forest.bin and golden.csv"
+	hintFolder = "point the job's model at a folder that scored-export wrote: manifest.json with its manifest.sha256, forest.bin and golden.csv"
 	hintCopy   = "the bundle is not as it was exported: copy the whole folder again from where scored-export wrote it"
 	hintExport = "export the bundle again with the scored-export of this release; do not edit a bundle by hand"
 	hintGolden = "do not use this bundle: it does not reproduce the model that was trained; export it again, and if " +
@@ -41,17 +41,34 @@ func open(fsys fs.FS, name string) (fs.File, int64, error) {
 	return file, info.Size(), nil
 }
 
-// readManifest returns the manifest's bytes.
-func readManifest(fsys fs.FS) ([]byte, error) {
-	file, size, err := open(fsys, manifestName)
+// readManifest returns the manifest's bytes and their digest, which is the one that the file beside it holds.
+func readManifest(fsys fs.FS) (data []byte, digest string, err error) {
+	data, err = readAll(fsys, manifestName, maxManifestBytes)
+	if err != nil {
+		return nil, "", err
+	}
+	sum := sha256.Sum256(data)
+	digest = hex.EncodeToString(sum[:])
+	stated, err := readAll(fsys, digestName, maxDigestBytes)
+	if err != nil {
+		return nil, "", err
+	}
+	if string(stated) != digest+"  "+manifestName+"\n" {
+		return nil, "", refuse(hintCopy, "%s: its SHA-256 is not the one in %s", manifestName, digestName)
+	}
+	return data, digest, nil
+}
+
+func readAll(fsys fs.FS, name string, limit int64) ([]byte, error) {
+	file, size, err := open(fsys, name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	if size > maxManifestBytes {
-		return nil, refuse(hintExport, "%s: has %d bytes, more than %d", manifestName, size, maxManifestBytes)
+	if size > limit {
+		return nil, refuse(hintExport, "%s: has %d bytes, more than %d", name, size, limit)
 	}
-	data, err := io.ReadAll(io.LimitReader(file, maxManifestBytes))
+	data, err := io.ReadAll(io.LimitReader(file, limit))
 	if err != nil {
 		return nil, refuse(hintFolder, "read bundle: %w", err)
 	}

@@ -160,7 +160,7 @@ func TestForgedFileListIsRefused(t *testing.T) {
 			if !strings.Contains(text, tt.old) {
 				t.Fatalf("the manifest has no %s", tt.old)
 			}
-			_, err := Load(with(whole, manifestName, []byte(strings.Replace(text, tt.old, tt.new, 1))))
+			_, err := Load(mapFS([]byte(strings.Replace(text, tt.old, tt.new, 1)), whole[forestName].Data, whole[goldenName].Data))
 			wantRefusal(t, err, "manifest.json: ", tt.want)
 		})
 	}

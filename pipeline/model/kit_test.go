@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -97,8 +98,13 @@ func (k *kit) files(t testing.TB) fstest.MapFS {
 	return mapFS(manifest, k.forest, k.golden)
 }
 
+// digestLine is what sha256sum prints of a manifest.
+func digestLine(manifest []byte) []byte {
+	return fmt.Appendf(nil, "%x  %s\n", sha256.Sum256(manifest), manifestName)
+}
+
 func mapFS(manifest, forest, golden []byte) fstest.MapFS {
-	return fstest.MapFS{manifestName: {Data: manifest}, forestName: {Data: forest}, goldenName: {Data: golden}}
+	return fstest.MapFS{manifestName: {Data: manifest}, digestName: {Data: digestLine(manifest)}, forestName: {Data: forest}, goldenName: {Data: golden}}
 }
 
 // wantRefusal checks that an error says what is wrong, whose it is to mend, and how.

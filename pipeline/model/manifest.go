@@ -15,6 +15,7 @@ import (
 // The names and limits of a bundle, see docs/bundle.md.
 const (
 	manifestName = "manifest.json"
+	digestName   = "manifest.sha256" // what sha256sum prints of the manifest
 	forestName   = "forest.bin"
 	goldenName   = "golden.csv"
 
@@ -22,6 +23,7 @@ const (
 	forestKind   = "random_forest_classifier"
 
 	maxManifestBytes = 8 << 20
+	maxDigestBytes   = 256
 	maxGoldenBytes   = 256 << 20
 	maxGoldenRows    = 100_000
 	maxGoldenCells   = 1 << 26 // golden rows x features, which are kept

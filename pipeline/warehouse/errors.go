@@ -90,7 +90,8 @@ func (e *queryError) problem() error {
 	case code == "42501":
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "Grant the warehouse's user the right to read this."}
 	case strings.HasPrefix(code, "28"), strings.HasPrefix(code, "3D"):
-		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "Check user, password and database in warehouse.url."}
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: e,
+			Hint: "Check user, password and database in warehouse.url."}
 	case strings.HasPrefix(code, "42"), strings.HasPrefix(code, "0A"), strings.HasPrefix(code, "3F"):
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "Edit the script at this place."}
 	case strings.HasPrefix(code, "22"):
@@ -141,7 +142,8 @@ func (e *connectError) problem() error {
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "The server offers no encryption: is warehouse.url the cluster's endpoint?"}
 	default:
 		if _, ok := errors.AsType[*pgconn.PgError](e.cause); ok {
-			return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "Check user, database and parameters in warehouse.url, and the file in warehouse.password_file."}
+			return &pipeline.Problem{Class: pipeline.Configuration, Err: e,
+				Hint: "Check user, database and parameters in warehouse.url, and the file in warehouse.password_file."}
 		}
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: e,
 			Hint: "The certificate is not one for this host by a known authority: name the authority's file in sslrootcert=..., or correct the host."}

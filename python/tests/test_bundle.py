@@ -154,16 +154,19 @@ def test_two_exports_are_the_same_bytes(model_and_rows: tuple[Any, pd.DataFrame]
     model, rows = model_and_rows
     for name in ("a", "b"):
         export_bundle(model, rows, tmp_path / name, name="m", period="p", created=CREATED, golden=60)
-    for file in ("manifest.json", "forest.bin", "golden.csv"):
+    for file in bundle.ALL_FILES:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_the_reference_reader_notices_a_changed_file(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", bundle.ALL_FILES)
+def test_the_reference_reader_notices_a_changed_file(
+    file: str, model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path
+) -> None:
     folder = exported(*model_and_rows, tmp_path).folder
-    data = bytearray((folder / "forest.bin").read_bytes())
-    data[200] ^= 1
-    (folder / "forest.bin").write_bytes(data)
-    with pytest.raises(BundleError, match=r"forest\.bin"):
+    data = bytearray((folder / file).read_bytes())
+    data[40] ^= 1
+    (folder / file).write_bytes(data)
+    with pytest.raises(BundleError, match="manifest" if "manifest" in file else file):
         Bundle(folder)
 
 

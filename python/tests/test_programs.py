@@ -198,7 +198,7 @@ def test_the_loaders_bundles_are_reproducible(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setattr(sys, "argv", ["make_testdata.py", str(tmp_path / folder)])
         make_testdata.main()
     written = [p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file()]
-    assert len(written) == 4 * len(cases)
+    assert len(written) == 5 * len(cases)
     for file in written:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 

@@ -23,7 +23,7 @@ func TestTheServerEndsWithItsParent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Println(c.DirectURL())
+		fmt.Fprintln(os.Stdout, c.DirectURL())
 		select {}
 	}
 	if _, err := pgtest.Find(); err != nil {

@@ -123,6 +123,7 @@ func boot(ctx context.Context, bin, dir string, owner *syscall.Credential) (*ser
 	for _, s := range settings {
 		args = append(args, "-c", s)
 	}
+	//nolint:noctx // the server outlives the context of its start: Stop ends it
 	s := &server{cmd: exec.Command(filepath.Join(bin, "postgres"), args...), ended: make(chan struct{})}
 	s.cmd.Dir = dir
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output

@@ -33,6 +33,8 @@ GRADES = (("A", 90), ("B", 70), ("C", 40), ("D", 0))
 TOLERANCE = 1e-9
 VERIFIED_ROWS = 5000
 FILES = ("forest.bin", "golden.csv")
+MANIFEST, DIGEST = "manifest.json", "manifest.sha256"
+ALL_FILES = (*FILES, MANIFEST, DIGEST)
 
 
 @dataclass(frozen=True)
@@ -117,16 +119,17 @@ def export_bundle(
             "grades": [{"grade": grade, "min_score": least} for grade, least in cutoffs],
             "golden": {"rows": len(gold), "tolerance": TOLERANCE},
         }
-        write_manifest(scratch / "manifest.json", manifest)
+        write_manifest(scratch / MANIFEST, manifest)
+        write_digest(scratch / DIGEST, scratch / MANIFEST)
         verified = verify(scratch, columns, gold, gold_p, frame, p)
         out.mkdir(exist_ok=True)
-        for file in (*FILES, "manifest.json"):
+        for file in ALL_FILES:
             os.replace(scratch / file, out / file)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return Exported(
         folder=out,
-        bytes=sum((out / file).stat().st_size for file in (*FILES, "manifest.json")),
+        bytes=sum((out / file).stat().st_size for file in ALL_FILES),
         trees=len(trees.sizes),
         nodes=len(trees.feature),
         features=trees.features,
@@ -176,6 +179,11 @@ def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
     except (TypeError, ValueError) as err:
         raise ExportError(f"training holds what JSON does not: {err}") from err
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_digest(path: Path, of: Path) -> None:
+    """Write a file's digest as sha256sum prints it: a flipped bit in the manifest shows at every load."""
+    path.write_text(f"{hashlib.sha256(of.read_bytes()).hexdigest()}  {of.name}\n", encoding="ascii")
 
 
 def verify(

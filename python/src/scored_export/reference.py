@@ -29,7 +29,10 @@ class Bundle:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        text = (folder / "manifest.json").read_bytes()
+        if (folder / "manifest.sha256").read_bytes() != f"{hashlib.sha256(text).hexdigest()}  manifest.json\n".encode():
+            raise BundleError(f"{folder}: manifest.json is not what manifest.sha256 describes")
+        self.manifest: dict[str, Any] = json.loads(text)
         if self.manifest["format"] != "scored-bundle/1":
             raise BundleError(f"{folder}: format {self.manifest['format']!r}")
         for entry in self.manifest["files"]:
