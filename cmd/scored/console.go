@@ -46,7 +46,7 @@ func (c *console) progress(stage string, done, total int) {
 	defer c.mu.Unlock()
 	if c.live {
 		c.draw(stage, done, total)
-	} else if stage != c.stage || time.Since(c.shown) >= progressEvery {
+	} else if stage != c.stage || done == total || time.Since(c.shown) >= progressEvery {
 		c.line(stage, done, total)
 	}
 	c.stage = stage
