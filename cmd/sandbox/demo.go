@@ -18,8 +18,13 @@ import (
 	"scored/cmd/sandbox/world"
 )
 
-// runEvery is how often the demo runs the job while it goes on; in production it is every 15 minutes.
-const runEvery = 10 * time.Second
+// While the demo goes on, the job runs every runEvery, on what comes in within a slot of 15 minutes. A backlog of half a
+// day is held back for that; when it is used up, events come at their own pace.
+const (
+	runEvery = 10 * time.Second
+	slot     = 15 * time.Minute
+	backlog  = 12 * time.Hour
+)
 
 func demoCommand() *cobra.Command {
 	var once bool
@@ -51,7 +56,11 @@ type demo struct {
 }
 
 func (d *demo) run(ctx context.Context, once bool) error {
-	w, err := world.New(ctx, crm.Demo(time.Now().UTC().Truncate(time.Second)), d.out)
+	end := time.Now().UTC().Truncate(time.Second)
+	if !once {
+		end = end.Add(-backlog)
+	}
+	w, err := world.New(ctx, crm.Demo(end), d.out)
 	if err != nil {
 		return err
 	}
@@ -78,7 +87,10 @@ func (d *demo) goOn(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
-			until := now.UTC().Truncate(time.Second)
+			until := d.world.Loaded.Add(slot)
+			if now = now.UTC().Truncate(time.Second); until.After(now) {
+				until = now
+			}
 			rows, err := d.world.Load(ctx, until)
 			if err != nil && ctx.Err() == nil {
 				return err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"scored/configs"
 	"scored/pipeline"
+	"scored/pipeline/ledger"
 	"scored/pipeline/model"
 	"scored/pipeline/model/referee"
 )
@@ -39,6 +42,7 @@ func checkCommand(config *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.ledger(cfg)
 			for _, jc := range jobs {
 				c.job(cmd.Context(), cfg, jc)
 			}
@@ -102,6 +106,24 @@ func (c *checker) verdict() error {
 	return exit(code)
 }
 
+func (c *checker) ledger(cfg *configs.Config) {
+	path := ledgerPath(cfg)
+	c.result("ledger", path, "", checkLedger(path))
+}
+
+// checkLedger reads the ledger if there is one; a run makes it, but not its folder.
+func checkLedger(path string) error {
+	if folder, err := os.Stat(filepath.Dir(path)); err != nil || !folder.IsDir() {
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("%s is not a folder", filepath.Dir(path)),
+			Hint: "make it, on a local disk and writable for scored, or name another in state_dir"}
+	}
+	l, err := ledger.OpenReadOnly(path)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
 func (c *checker) job(ctx context.Context, cfg *configs.Config, jc configs.Job) {
 	bundle, err := loadBundle(jc.Bundle)
 	c.result("bundle", jc.Bundle, describe(bundle, err), err)
@@ -132,7 +154,7 @@ func describe(b *model.Bundle, err error) string {
 		return ""
 	}
 	m := b.Manifest()
-	return fmt.Sprintf("%s, %d columns, %d trees, %d golden rows reproduced within %.1g",
+	return fmt.Sprintf("%s, %d columns, %d trees, %d golden rows reproduced, the largest difference is %.1g",
 		b.Name(), len(m.Contract), b.Forest().Trees(), m.Golden.Rows, b.MaxDifference())
 }
 

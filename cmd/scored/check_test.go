@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 func TestCheckGoesThroughEverythingAndWritesNothing(t *testing.T) {
 	w := newWorld(t)
 	r := scored(t, "check", "-c", config(t)).want(t, exitOK,
-		"ok    config", "ok    bundle", "ok    referee", "leaves agrees", "ok    script", "ok    warehouse",
+		"ok    config", "ok    ledger", "ok    bundle", "ok    referee", "leaves agrees", "ok    script", "ok    warehouse",
 		"its 58 columns fit the contract", "ok    target", "all 6 fields of Lead can be written")
 	if strings.Contains(r.out, "FAIL") || len(leadScores(w)) != 0 {
 		t.Error(r.out)
@@ -30,9 +31,11 @@ func TestCheckSaysWhatIsWrongAndWhere(t *testing.T) {
 		"../sql/dataprep/lead_scoring.sql", edited(t, script, "event_ts < :as_of", "event_ts < GETDATE()"),
 		"bundles/lead_scoring", flipped(t, "golden.csv"),
 		"Lead_Grade__c", "Lead_Grde__c")
+	t.Setenv("SCORED_STATE_DIR", filepath.Join(w.Dir, "nowhere"))
 	scored(t, "check", "-c", c).want(t, exitConfiguration,
-		"ok    config", "FAIL  bundle", "golden.csv", "FAIL  script", "lead_scoring.sql:", "GETDATE", "FAIL  target", "Lead_Grde__c", "->")
+		"ok    config", "FAIL  ledger", "nowhere is not a folder", "FAIL  bundle", "golden.csv", "FAIL  script", "lead_scoring.sql:", "GETDATE", "FAIL  target", "Lead_Grde__c", "->")
 
+	t.Setenv("SCORED_STATE_DIR", w.Dir)
 	w.Org.Inject(fakeorg.Fault{Times: -1, Status: http.StatusServiceUnavailable, Body: fakeorg.Errors("SERVER_UNAVAILABLE", "busy")})
 	scored(t, "check", "-c", config(t)).want(t, exitTryAgain, "FAIL  target", "503", "ok    warehouse")
 }
@@ -47,7 +50,7 @@ func TestUsage(t *testing.T) {
 	}{
 		{"unknown verb", []string{"rnu"}, "unknown command"},
 		{"unknown flag", []string{"run", leads, "--dryrun"}, "unknown flag"},
-		{"no job", []string{"run"}, "accepts 1 arg"},
+		{"no job", []string{"run"}, "run wants the name of one job"},
 		{"unknown job", []string{"run", "lead_scorin", "-c", c}, `no job "lead_scorin" in the config, only lead_scoring`},
 		{"unknown job to check", []string{"check", "leads", "-c", c}, `no job "leads"`},
 		{"no such day", []string{"run", leads, "-c", c, "--as-of", "2026-13-01"}, "neither RFC 3339"},

@@ -24,7 +24,7 @@ func datasetCommand(config *string) *cobra.Command {
 			"writes the rows as CSV: --from 2026-01-01 --to 2026-02-01 --step 1d gives 31 snapshots, the first as of\n" +
 			"2 January, the last as of 1 February. FILE.csv.json beside it holds the columns' types. With --labels, a script\n" +
 			"that gives the key and one number as of the same instant adds that number as last column. The bundle isn't needed.",
-		Args: cobra.ExactArgs(1),
+		Args: oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
 				return usage{errors.New("--out names the CSV file to write")}

@@ -69,6 +69,14 @@ func defaultConfig() string {
 	return "/etc/scored/scored.yaml"
 }
 
+// oneJob wants the name of one job as the only argument.
+func oneJob(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s wants the name of one job, and got %d arguments", cmd.Name(), len(args))
+	}
+	return nil
+}
+
 // exit is an error that was reported already and only carries its code.
 type exit int
 

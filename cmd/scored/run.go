@@ -25,7 +25,7 @@ func runCommand(config *string) *cobra.Command {
 		Long: "run reads the job's dataprep result, scores it and sends what changed since the target last confirmed it.\n" +
 			"Exit code 0: everything was accepted; 3: some rows were not; 75: nothing was, and the same run may succeed\n" +
 			"later; 78: something must be edited first.",
-		Args: cobra.ExactArgs(1),
+		Args: oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at, err := parseAsOf(asOf, time.Now())
 			if err != nil {

@@ -32,6 +32,8 @@ type store interface {
 	Close() error
 }
 
+func ledgerPath(cfg *configs.Config) string { return filepath.Join(cfg.StateDir, "ledger.db") }
+
 func openLedger(path string) (store, error) { return ledger.Open(path) }
 
 func readLedger(path string) (store, error) { return ledger.OpenReadOnly(path) }
@@ -65,7 +67,7 @@ func wire(configPath, name string, open func(path string) (store, error), consol
 	if err != nil {
 		return nil, err
 	}
-	store, err := open(filepath.Join(cfg.StateDir, "ledger.db"))
+	store, err := open(ledgerPath(cfg))
 	if err != nil {
 		return nil, err
 	}
