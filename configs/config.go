@@ -12,8 +12,7 @@ import (
 )
 
 // The tags say what is expected of a key. mapstructure: its name. default: its value if it is left out. rule: required,
-// or path, or both. A key
-// with neither a default nor required may be left out.
+// or path, or both. oneof: the words it may be. A key with neither a default nor required may be left out.
 
 // Config is the config file. Its paths are ready to be opened.
 type Config struct {
@@ -44,7 +43,7 @@ type Salesforce struct {
 	LoginURL         string        `mapstructure:"login_url" default:"https://login.salesforce.com"`
 	Audience         string        `mapstructure:"audience"` // of the JWT; "" is the login URL
 	APIVersion       string        `mapstructure:"api_version" default:"66.0"`
-	Flow             string        `mapstructure:"flow" default:"jwt_bearer"` // or client_credentials
+	Flow             string        `mapstructure:"flow" default:"jwt_bearer" oneof:"jwt_bearer client_credentials"`
 	ClientID         string        `mapstructure:"client_id" rule:"required"`
 	Username         string        `mapstructure:"username"`                     // jwt_bearer
 	PrivateKeyFile   string        `mapstructure:"private_key_file" rule:"path"` // jwt_bearer
@@ -65,13 +64,13 @@ type Job struct {
 type Target struct {
 	Name       string  `mapstructure:"name" rule:"required"`
 	Object     string  `mapstructure:"object" rule:"required"`
-	Operation  string  `mapstructure:"operation" rule:"required"` // upsert or update
-	ExternalID string  `mapstructure:"external_id"`               // upsert: the field that holds the key
+	Operation  string  `mapstructure:"operation" rule:"required" oneof:"upsert update"`
+	ExternalID string  `mapstructure:"external_id"` // upsert: the field that holds the key
 	Fields     []Field `mapstructure:"fields" rule:"required"`
 }
 
 // Field is a field of the object and the value written into it.
 type Field struct {
 	Field string `mapstructure:"field" rule:"required"`
-	Value string `mapstructure:"value" rule:"required"` // score, grade, probability, model, version or scored_at
+	Value string `mapstructure:"value" rule:"required" oneof:"score grade probability model version scored_at"`
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
@@ -109,12 +111,16 @@ func layers(text []byte, p *problems) (*viper.Viper, error) {
 // jobName leaves room for the as-of and the attempt in a run's id.
 var jobName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
-// check looks for what is missing or stands twice. What the words mean is for the packages that they configure.
+// check looks for what is missing, stands twice, or is none of the words that a key may be. What the words mean is for
+// the packages that they configure.
 func (p *problems) check(c *Config) {
 	for _, s := range settings(reflect.ValueOf(c).Elem(), "") {
 		empty := s.value.IsZero() || s.value.Kind() == reflect.Slice && s.value.Len() == 0
 		if s.has("required") && empty {
 			p.value(s.key, "is missing")
+		}
+		if words := strings.Fields(s.tag.Get("oneof")); len(words) > 0 && !empty && !slices.Contains(words, s.value.String()) {
+			p.value(s.key, fmt.Sprintf("%q is not one of %s", s.value, strings.Join(words, ", ")))
 		}
 	}
 	jobs := map[string]bool{}

@@ -92,14 +92,14 @@ func TestEnvironmentBeatsFileBeatsDefault(t *testing.T) {
 func TestValuesKeepTheirLetters(t *testing.T) {
 	const fields = `
           - {field: LEAD_Score__c, value: score}
-          - {field: "0x10", value: "null"}
-          - {field: "a.b", value: "${x}"}
+          - {field: "0x10", value: grade}
+          - {field: "${x}.b", value: "model"}
 `
 	c, err := Load(write(t, strings.Replace(minimal, "\n          - {field: Lead_Score__c, value: score}\n", fields, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Field{{"LEAD_Score__c", "score"}, {"0x10", "null"}, {"a.b", "${x}"}}
+	want := []Field{{"LEAD_Score__c", "score"}, {"0x10", "grade"}, {"${x}.b", "model"}}
 	if got := c.Jobs[0].Targets[0].Fields; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -152,10 +152,16 @@ func TestRefusals(t *testing.T) {
 		{"no jobs", "state_dir: x\nwarehouse: {url: u}\nsalesforce: {client_id: c}\njobs: []\n", []string{"line 4: jobs: is missing"}},
 		{"an empty job", set("jobs:\n", "jobs:\n  -\n"),
 			[]string{"line 7: jobs[0].name: is missing", "line 7: jobs[0].dataprep: is missing", "line 7: jobs[0].targets: is missing"}},
-		{"a job's name twice", minimal + "  - {name: lead_scoring, dataprep: d, key: k, bundle: b, targets: [{name: t, object: o, operation: p, fields: [{field: f, value: v}]}]}\n",
+		{"a job's name twice", minimal + "  - {name: lead_scoring, dataprep: d, key: k, bundle: b, targets: [{name: t, object: o, operation: update, fields: [{field: f, value: score}]}]}\n",
 			[]string{`line 17: jobs[1].name: "lead_scoring" is the name of an earlier one`}},
-		{"a target's name twice", minimal + "      - {name: salesforce, object: o, operation: p, fields: [{field: f, value: v}]}\n",
+		{"a target's name twice", minimal + "      - {name: salesforce, object: o, operation: update, fields: [{field: f, value: score}]}\n",
 			[]string{`line 17: jobs[0].targets[1].name: "salesforce" is the name of an earlier one`}},
+		{"a flow that isn't one", set("client_id: app", "client_id: app\n  flow: jwt_baerer"),
+			[]string{`line 6: salesforce.flow: "jwt_baerer" is not one of jwt_bearer, client_credentials`}},
+		{"an operation that isn't one", set("operation: update", "operation: upsrt"),
+			[]string{`jobs[0].targets[0].operation: "upsrt" is not one of upsert, update`}},
+		{"a value that isn't one", set("value: score", "value: grad"),
+			[]string{`jobs[0].targets[0].fields[0].value: "grad" is not one of score, grade, probability, model, version, scored_at`}},
 		{"a name that doesn't go into ids", set("name: lead_scoring", "name: Lead Scoring"), []string{`line 7: jobs[0].name: "Lead Scoring" is not a name: small letters`}},
 		{"an alias", set("client_id: app", "client_id: &a app\n  username: *a"),
 			[]string{"line 5: salesforce.client_id: anchors and aliases", "line 6: salesforce.username: anchors and aliases"}},

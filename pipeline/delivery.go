@@ -21,12 +21,11 @@ type delivery struct {
 
 // deliver decides what changed and sends it. Intents are durable before the first request, confirmations after each.
 func (d *delivery) deliver(ctx context.Context, scores []Score, full bool) error {
-	start := time.Now()
-	defer func(calls int) {
+	start, calls, decided := time.Now(), d.target.Sink.Calls(), d.stages.Decide
+	defer func() {
 		d.counts.APICalls = d.target.Sink.Calls() - calls
-		d.stages.Deliver += time.Since(start).Milliseconds()
-	}(d.target.Sink.Calls())
-
+		d.stages.Deliver += time.Since(start).Milliseconds() - (d.stages.Decide - decided)
+	}()
 	identity, err := d.target.Sink.Preflight(ctx)
 	if err != nil {
 		return err
@@ -34,16 +33,17 @@ func (d *delivery) deliver(ctx context.Context, scores []Score, full bool) error
 	if err := d.Ledger.Bind(ctx, d.Job, d.name(), identity); err != nil {
 		return err
 	}
+	if full {
+		if err := d.Ledger.Doubt(ctx, d.Job, d.name()); err != nil {
+			return err
+		}
+	}
 	if err := d.settle(ctx); err != nil {
 		return err
 	}
-	decision, err := d.decide(ctx, scores, full)
-	if err != nil {
+	decision, err := d.decide(ctx, scores)
+	if err != nil || len(decision.Changes) == 0 {
 		return err
-	}
-	start = time.Now()
-	if len(decision.Changes) == 0 {
-		return nil
 	}
 	if err := d.Ledger.Intend(ctx, d.run, d.name(), d.Model.Name(), decision.Changes); err != nil {
 		return fmt.Errorf("record intents: %w", err)
@@ -74,9 +74,9 @@ func (d *delivery) settle(ctx context.Context) error {
 	}
 }
 
-func (d *delivery) decide(ctx context.Context, scores []Score, full bool) (Decision, error) {
+func (d *delivery) decide(ctx context.Context, scores []Score) (Decision, error) {
 	start := time.Now()
-	decision, err := d.Decide(d.run, d.Model.Name(), scores, d.Ledger.Confirmed(ctx, d.Job, d.name()), full)
+	decision, err := d.Decide(d.run, d.Model.Name(), scores, d.Ledger.Confirmed(ctx, d.Job, d.name()))
 	d.stages.Decide += time.Since(start).Milliseconds()
 	if err != nil {
 		return decision, fmt.Errorf("compare with what was confirmed: %w", err)

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -70,17 +71,19 @@ func (identity) Score(b *pipeline.Batch, scores []pipeline.Score, rejected []pip
 }
 
 // everything decides that each score with no equal confirmed one is a change.
-func everything(_ *pipeline.Run, _ string, scores []pipeline.Score, confirmed iter.Seq2[pipeline.Confirmed, error], full bool) (pipeline.Decision, error) {
+func everything(_ *pipeline.Run, _ string, scores []pipeline.Score, confirmed iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
 	known := map[string]int{}
 	for c, err := range confirmed {
 		if err != nil {
 			return pipeline.Decision{}, err
 		}
-		known[c.Key] = c.Score
+		if !c.Unsure {
+			known[c.Key] = c.Score
+		}
 	}
 	var d pipeline.Decision
 	for _, s := range scores {
-		if old, ok := known[s.Key]; ok && old == s.Score && !full {
+		if old, ok := known[s.Key]; ok && old == s.Score {
 			d.Unchanged++
 		} else {
 			d.Changes = append(d.Changes, pipeline.Change{Score: s})
@@ -98,6 +101,7 @@ type memory struct {
 	summary   *pipeline.Summary
 	rejected  []pipeline.Rejection
 	refused   []pipeline.RefusedRow
+	finish    error   // what Finish returns
 	confirms  []error // what the next calls of Confirm return
 }
 
@@ -124,6 +128,14 @@ func (m *memory) Confirmed(context.Context, string, string) iter.Seq2[pipeline.C
 			}
 		}
 	}
+}
+
+func (m *memory) Doubt(context.Context, string, string) error {
+	for key, c := range m.confirmed {
+		c.Unsure = true
+		m.confirmed[key] = c
+	}
+	return nil
 }
 
 func (m *memory) Unsettled(context.Context, string, string) (time.Time, error) {
@@ -166,7 +178,7 @@ func (m *memory) Confirm(ctx context.Context, run *pipeline.Run, _ string, outco
 func (m *memory) Finish(ctx context.Context, s *pipeline.Summary, rejected []pipeline.Rejection, refused []pipeline.RefusedRow) error {
 	m.calls = append(m.calls, "finish "+string(s.End))
 	m.summary, m.rejected, m.refused = s, rejected, refused
-	return ctx.Err()
+	return errors.Join(ctx.Err(), m.finish)
 }
 
 // org is a Sink that sends two changes a request and answers as told.

@@ -4,12 +4,18 @@ import (
 	"log/slog"
 )
 
+// maxRowLines bounds the lines about single rows of one kind: when every row is bad, the first thousand say so.
+const maxRowLines = 1000
+
 // logRows writes a line per row that did not make it: an operator finds the lead by its key, and the reason beside it.
 func logRows(log *slog.Logger, rejected []Rejection, refused []RefusedRow) {
-	for _, r := range rejected {
+	if more := max(len(rejected)-maxRowLines, 0) + max(len(refused)-maxRowLines, 0); more > 0 {
+		log.Warn("more rows did not make it than are logged one by one", "rows_not_logged", more)
+	}
+	for _, r := range rejected[:min(len(rejected), maxRowLines)] {
 		log.Warn("row rejected", "key", r.Key, "reason", r.Reason)
 	}
-	for _, r := range refused {
+	for _, r := range refused[:min(len(refused), maxRowLines)] {
 		if r.Created {
 			log.Error("a record was created that nobody asked for: the lead was not in the org", "target", r.Target, "key", r.Key)
 		} else {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 )
 
@@ -34,11 +35,27 @@ func (r *Runner) DryRun(ctx context.Context, req Request) (*Plan, error) {
 	plan := &Plan{Read: s.Read, Scored: s.Scored, Rejected: rejected}
 	for _, t := range r.Targets {
 		name := t.Sink.Name()
-		decision, err := r.Decide(run, r.Model.Name(), scores, r.Ledger.Confirmed(ctx, r.Job, name), req.Full)
+		confirmed := r.Ledger.Confirmed(ctx, r.Job, name)
+		if req.Full {
+			confirmed = doubted(confirmed)
+		}
+		decision, err := r.Decide(run, r.Model.Name(), scores, confirmed)
 		if err != nil {
 			return nil, fmt.Errorf("compare with what %s confirmed: %w", name, err)
 		}
 		plan.Targets = append(plan.Targets, TargetPlan{Target: name, Decision: decision})
 	}
 	return plan, nil
+}
+
+// doubted is what [Ledger.Doubt] would make of the entries.
+func doubted(confirmed iter.Seq2[Confirmed, error]) iter.Seq2[Confirmed, error] {
+	return func(yield func(Confirmed, error) bool) {
+		for c, err := range confirmed {
+			c.Unsure = true
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
 }

@@ -43,8 +43,8 @@ type Scorer interface {
 }
 
 // Decide compares the scores, in ascending order of key, with what the target confirmed, in the same order, and picks
-// the changes. It is a pure function. With full, equal scores are changes too; a newer version at the target always wins.
-type Decide func(run *Run, model string, scores []Score, confirmed iter.Seq2[Confirmed, error], full bool) (Decision, error)
+// the changes. It is a pure function. A newer version at the target always wins.
+type Decide func(run *Run, model string, scores []Score, confirmed iter.Seq2[Confirmed, error]) (Decision, error)
 
 // Decision is what to send to one target, in ascending order of key, and how many scores stay.
 type Decision struct {
@@ -78,13 +78,15 @@ type Ledger interface {
 	Bind(ctx context.Context, job, target, identity string) error
 	// Confirmed yields, in ascending order of key, what the target confirmed or may have received.
 	Confirmed(ctx context.Context, job, target string) iter.Seq2[Confirmed, error]
+	// Doubt makes everything the target confirmed Unsure, until it is confirmed again: whatever has a score is due.
+	Doubt(ctx context.Context, job, target string) error
 	// Unsettled returns the last moment at which a write that is still without an answer may have left; the zero time if
 	// there is none.
 	Unsettled(ctx context.Context, job, target string) (time.Time, error)
 	// Intend records what is about to be sent.
 	Intend(ctx context.Context, run *Run, target, model string, changes []Change) error
-	// Confirm settles intents: Accepted becomes what the target confirmed; Refused, Retry and NotSent leave what was
-	// known before; Unknown stays open.
+	// Confirm settles intents: Accepted, and Refused for good, become what the target confirmed; Refused, Retry and
+	// NotSent leave what was known before; Unknown stays open.
 	Confirm(ctx context.Context, run *Run, target string, outcomes []Outcome) error
 	// Finish records the run's summary and the rows that were rejected by the contract or refused by a target.
 	Finish(ctx context.Context, summary *Summary, rejected []Rejection, refused []RefusedRow) error

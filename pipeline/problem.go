@@ -24,18 +24,38 @@ func (p *Problem) Error() string { return p.Err.Error() }
 // Unwrap returns the error itself.
 func (p *Problem) Unwrap() error { return p.Err }
 
-// ClassOf returns the class of the outermost [Problem] in err's chain, or 0.
+// ClassOf returns the class of the [Problem] in err, or 0. Of several that were joined it is the first that a person must
+// mend: waiting does not help the others' run while that one stands.
 func ClassOf(err error) Class {
-	if p, ok := errors.AsType[*Problem](err); ok {
+	if p := find(err); p != nil {
 		return p.Class
 	}
 	return 0
 }
 
-// HintOf returns the hint of the outermost [Problem] in err's chain, or "".
+// HintOf returns the hint of the same [Problem], or "".
 func HintOf(err error) string {
-	if p, ok := errors.AsType[*Problem](err); ok {
+	if p := find(err); p != nil {
 		return p.Hint
 	}
 	return ""
+}
+
+func find(err error) *Problem {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var first *Problem
+		for _, e := range joined.Unwrap() {
+			if p := find(e); p != nil && (first == nil || first.Class != Configuration && p.Class == Configuration) {
+				first = p
+			}
+		}
+		return first
+	}
+	if p, ok := err.(*Problem); ok {
+		return p
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return find(inner)
+	}
+	return nil
 }

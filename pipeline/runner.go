@@ -60,14 +60,27 @@ func (r *Runner) Run(ctx context.Context, req Request) (*Summary, error) {
 	}
 	s.finish(ctx, err)
 
-	fctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
-	defer cancel()
-	if ferr := r.Ledger.Finish(fctx, s, rejected, refused); ferr != nil {
-		err = errors.Join(err, fmt.Errorf("record run %s in ledger: %w", run.ID, ferr))
-	}
 	logRows(log, rejected, refused)
+	err = r.record(ctx, s, rejected, refused, err)
 	logSummary(log, s, err)
 	return s, err
+}
+
+// record brings the summary into the ledger, also of a run that was told to stop. A run that can't be recorded did not
+// end well, whatever it delivered.
+func (r *Runner) record(ctx context.Context, s *Summary, rejected []Rejection, refused []RefusedRow, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	ferr := r.Ledger.Finish(ctx, s, rejected, refused)
+	if ferr == nil {
+		return err
+	}
+	err = errors.Join(err, fmt.Errorf("record run in ledger: %w", ferr))
+	s.Reason = err.Error()
+	if s.End == OK {
+		s.End = Partial
+	}
+	return err
 }
 
 func (r *Runner) summary(run *Run) *Summary {
@@ -89,7 +102,7 @@ func (s *Summary) finish(ctx context.Context, err error) {
 		s.End = Interrupted
 	case err != nil && s.Accepted == 0, s.Sent > 0 && s.Accepted == 0:
 		s.End = Failed
-	case err != nil, s.Rejected > 0, s.Accepted < s.Changes:
+	case err != nil, s.Rejected > 0, s.Accepted < s.Changes, s.Created > 0:
 		s.End = Partial
 	default:
 		s.End = OK
@@ -99,6 +112,8 @@ func (s *Summary) finish(ctx context.Context, err error) {
 		s.Reason = err.Error()
 	case s.Accepted < s.Changes:
 		s.Reason = fmt.Sprintf("%d of %d changes were not accepted", s.Changes-s.Accepted, s.Changes)
+	case s.Created > 0:
+		s.Reason = fmt.Sprintf("%d records were created that were not in the org", s.Created)
 	case s.Rejected > 0:
 		s.Reason = fmt.Sprintf("%d of %d rows could not be scored", s.Rejected, s.Read)
 	}
@@ -112,11 +127,10 @@ func (r *Runner) score(ctx context.Context, run *Run, s *Summary) ([]Score, []Re
 	s.Read, s.Stages.Score = c.rows, c.scoring.Milliseconds()
 	s.Stages.Read = (time.Since(start) - c.scoring).Milliseconds()
 	if err != nil {
-		return nil, c.rejected, fmt.Errorf("read dataprep result: %w", err)
+		return nil, nil, fmt.Errorf("read dataprep result: %w", err)
 	}
 	start = time.Now()
-	scores, duplicates := unique(c.scores)
-	rejected := slices.Concat(c.rejected, duplicates)
+	scores, rejected := unique(c.scores, c.rejected)
 	s.Stages.Score += time.Since(start).Milliseconds()
 	s.Scored, s.Rejected = len(scores), len(rejected)
 	switch {
@@ -130,25 +144,29 @@ func (r *Runner) score(ctx context.Context, run *Run, s *Summary) ([]Score, []Re
 	return scores, rejected, nil
 }
 
-// unique sorts the scores by key and takes out every row of a key that occurs more than once: which of them is right
-// can't be told, and the answer must not depend on the order of rows.
-func unique(scores []Score) ([]Score, []Rejection) {
+// unique sorts the scores by key and rejects every row of a key that more than one row has, be they scored or rejected:
+// which of them is right can't be told, and the answer must not depend on the order of rows.
+func unique(scores []Score, rejected []Rejection) ([]Score, []Rejection) {
+	bad := make(map[string]int, len(rejected))
+	for _, r := range rejected {
+		bad[r.Key]++
+	}
 	slices.SortFunc(scores, func(a, b Score) int { return cmp.Compare(a.Key, b.Key) })
-	var rejected []Rejection
 	kept := scores[:0]
 	for i := 0; i < len(scores); {
-		j := i + 1
-		for j < len(scores) && scores[j].Key == scores[i].Key {
-			j++
+		key := scores[i].Key
+		same := 1
+		for i+same < len(scores) && scores[i+same].Key == key {
+			same++
 		}
-		if j == i+1 {
+		if rows := same + bad[key]; rows == 1 {
 			kept = append(kept, scores[i])
 		} else {
-			for range j - i {
-				rejected = append(rejected, Rejection{Key: scores[i].Key, Reason: fmt.Sprintf("duplicate key: %d rows have it", j-i)})
+			for range same {
+				rejected = append(rejected, Rejection{Key: key, Reason: fmt.Sprintf("duplicate key: %d rows have it", rows)})
 			}
 		}
-		i = j
+		i += same
 	}
 	return kept, rejected
 }

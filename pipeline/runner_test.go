@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"reflect"
@@ -144,6 +145,67 @@ func TestEveryRowOfADuplicatedKeyIsRejected(t *testing.T) {
 		if r.Key != "b" || r.Reason != "duplicate key: 3 rows have it" {
 			t.Errorf("rejected %+v", r)
 		}
+	}
+}
+
+func TestAKeyWithARejectedAndAScoredRowIsRejected(t *testing.T) {
+	sink := &org{}
+	source := &table{rows: []row{{"a", 10}, {"b", math.NaN()}, {"b", 90}}}
+	s, _ := runner(source, newMemory(), sink).Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if !slices.Equal(sink.written, []string{"a"}) || s.Rejected != 2 || s.Scored != 1 || s.Read != 3 {
+		t.Errorf("sent %v, read %d, rejected %d, scored %d", sink.written, s.Read, s.Rejected, s.Scored)
+	}
+}
+
+func TestAFullRunThatIsCutShortIsFinishedByTheNext(t *testing.T) {
+	ledger, sink := newMemory(), &org{}
+	r := runner(five(), ledger, sink)
+	run := func(full bool) *pipeline.Summary {
+		s, _ := r.Run(t.Context(), pipeline.Request{AsOf: asOf, Full: full})
+		return s
+	}
+	run(false)
+	sink.err, sink.failAfter = &pipeline.Problem{Class: pipeline.TryAgain, Err: errors.New("limit")}, sink.calls+1
+	if s := run(true); s.Accepted != 2 || s.NotSent != 3 {
+		t.Errorf("full run: %+v", s.Delivery)
+	}
+	sink.err = nil
+	if s := run(false); s.Accepted != 3 || s.Unchanged != 2 {
+		t.Errorf("next run: %+v", s.Delivery)
+	}
+}
+
+func TestACreatedRecordIsAnIncident(t *testing.T) {
+	sink := &org{answer: func(key string) pipeline.Outcome {
+		return pipeline.Outcome{Key: key, Status: pipeline.Accepted, Created: key == "c"}
+	}}
+	s, err := runner(five(), newMemory(), sink).Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if err != nil || s.End != pipeline.Partial || s.Created != 1 || s.Reason != "1 records were created that were not in the org" {
+		t.Errorf("ended %s because %q, created %d, %v", s.End, s.Reason, s.Created, err)
+	}
+}
+
+func TestARunThatCannotBeRecordedDidNotEndWell(t *testing.T) {
+	var log bytes.Buffer
+	ledger := newMemory()
+	ledger.finish = errors.New("disk full")
+	r := runner(five(), ledger, &org{})
+	r.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if err == nil || s.End != pipeline.Partial || !strings.Contains(log.String(), `"end":"partial"`) || !strings.Contains(log.String(), "disk full") {
+		t.Errorf("ended %s, %v\n%s", s.End, err, log.String())
+	}
+}
+
+func TestTheClassOfJoinedErrorsIsTheOneAPersonMustMend(t *testing.T) {
+	again := &pipeline.Problem{Class: pipeline.TryAgain, Err: errors.New("503"), Hint: "wait"}
+	edit := &pipeline.Problem{Class: pipeline.Configuration, Err: errors.New("no such field"), Hint: "edit"}
+	both := fmt.Errorf("deliver: %w", errors.Join(errors.New("x"), again, fmt.Errorf("b: %w", edit)))
+	if pipeline.ClassOf(both) != pipeline.Configuration || pipeline.HintOf(both) != "edit" {
+		t.Errorf("class %d, hint %q", pipeline.ClassOf(both), pipeline.HintOf(both))
+	}
+	if pipeline.ClassOf(errors.Join(again)) != pipeline.TryAgain || pipeline.ClassOf(errors.New("x")) != 0 || pipeline.ClassOf(nil) != 0 {
+		t.Error("a single class is lost")
 	}
 }
 

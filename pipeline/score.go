@@ -22,8 +22,9 @@ type Confirmed struct {
 	Grade   string
 	Model   string
 	Version int64
-	// Unsure is set while a write of this key has an open intent: it was sent, or may have been, and never confirmed.
-	// Score, Grade and Model are then what was confirmed before, and Version is the newest that may have arrived.
+	// Unsure is set while a write of this key has an open intent (it was sent, or may have been, and never confirmed), and
+	// while what was confirmed is in doubt. Score, Grade and Model are then what was confirmed before, and Version is the
+	// newest that may have arrived.
 	Unsure bool
 }
 
@@ -70,6 +71,9 @@ type Outcome struct {
 	Code    string   // the target's error code, "" when accepted
 	Fields  []string // the fields the target named, if any
 	Message string   // the target's own words; may echo data, so it goes to the ledger and never to a log
+	// Final is set on a Refused record that will never take a score again (converted, deleted): the same score is not
+	// offered to it twice.
+	Final bool
 	// Created is set when an upsert inserted a record that was not there: an incident, for a score is no reason to make
 	// a lead (or to bring an erased one back).
 	Created bool

@@ -48,6 +48,9 @@ type datasetFile struct {
 }
 
 func newDatasetFile(path, key string) (*datasetFile, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, usage{fmt.Errorf("--out %s is a folder: name the CSV file", path)}
+	}
 	f, err := os.OpenFile(path+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create data set: %w", err)
@@ -59,7 +62,10 @@ func newDatasetFile(path, key string) (*datasetFile, error) {
 func (f *datasetFile) discard() {
 	f.file.Close()
 	os.Remove(f.path + ".part")
+	os.Remove(f.sidecar() + ".part")
 }
+
+func (f *datasetFile) sidecar() string { return f.path + ".json" }
 
 func (f *datasetFile) keep(s sidecar) error {
 	text, err := json.MarshalIndent(s, "", "  ")
@@ -69,10 +75,13 @@ func (f *datasetFile) keep(s sidecar) error {
 	if err := errors.Join(f.buf.Flush(), f.file.Close()); err != nil {
 		return fmt.Errorf("write data set: %w", err)
 	}
-	if err := os.WriteFile(f.path+".json", append(text, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(f.sidecar()+".part", append(text, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write data set: %w", err)
 	}
-	return os.Rename(f.path+".part", f.path)
+	if err := os.Rename(f.path+".part", f.path); err != nil {
+		return fmt.Errorf("write data set: %w", err)
+	}
+	return os.Rename(f.sidecar()+".part", f.sidecar())
 }
 
 // begin takes the columns of a snapshot; they are the same in each, or a model could not be trained on them.

@@ -105,10 +105,10 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[usage](err); ok {
 		return exitUsage
 	}
-	switch pipeline.ClassOf(err) {
-	case pipeline.Configuration:
+	switch class := pipeline.ClassOf(err); {
+	case class == pipeline.Configuration:
 		return exitConfiguration
-	case pipeline.TryAgain:
+	case class == pipeline.TryAgain, errors.Is(err, context.Canceled):
 		return exitTryAgain
 	default:
 		return exitFailed

@@ -77,15 +77,17 @@ func runOnce(ctx context.Context, j *job, req pipeline.Request, out io.Writer) e
 
 // endCode turns the way a run ended into an exit code. The run's own words are printed and logged by then.
 func endCode(s *pipeline.Summary, err error) error {
-	switch s.End {
-	case pipeline.OK:
-		return err
-	case pipeline.Partial:
+	switch {
+	case s.End == pipeline.OK:
+		return nil
+	case s.End == pipeline.Partial:
 		return exit(exitPartial)
-	case pipeline.Interrupted:
+	case s.End == pipeline.Interrupted:
 		return exit(exitTryAgain)
+	case err == nil: // every change was refused
+		return exit(exitFailed)
 	default:
-		return exit(max(exitFailed, exitCode(err)))
+		return exit(exitCode(err))
 	}
 }
 

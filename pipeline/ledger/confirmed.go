@@ -27,12 +27,12 @@ func (l *Ledger) Confirmed(ctx context.Context, job, target string) iter.Seq2[pi
 // The two halves are read in order of key side by side: SQLite merges them without sorting. The confirmed row of a key
 // comes before its intents.
 const confirmedAndOpen = `
-	SELECT key, 0 AS open, score, grade, model, version FROM confirmed
+	SELECT key, 0 AS half, doubted, score, grade, model, version FROM confirmed
 	WHERE target = (SELECT number FROM targets WHERE job = ?1 AND name = ?2)
 	UNION ALL
-	SELECT key, 1 AS open, 0, '', '', max(version) FROM intents
+	SELECT key, 1 AS half, 1, 0, '', '', max(version) FROM intents
 	WHERE target = (SELECT number FROM targets WHERE job = ?1 AND name = ?2) GROUP BY key
-	ORDER BY key, open`
+	ORDER BY key, half`
 
 // eachConfirmed folds the rows of a key into one entry. It returns the errors that were not yielded.
 func (l *Ledger) eachConfirmed(
@@ -47,7 +47,8 @@ func (l *Ledger) eachConfirmed(
 	pending := false
 	for rows.Next() {
 		var row pipeline.Confirmed
-		if err := rows.Scan(&row.Key, &row.Unsure, &row.Score, &row.Grade, &row.Model, &row.Version); err != nil {
+		var half int
+		if err := rows.Scan(&row.Key, &half, &row.Unsure, &row.Score, &row.Grade, &row.Model, &row.Version); err != nil {
 			return err
 		}
 		if pending && row.Key == entry.Key {

@@ -42,8 +42,22 @@ func (l *Ledger) Intend(ctx context.Context, run *pipeline.Run, target, model st
 	return nil
 }
 
-// Confirm settles intents of the run, all of them or, if one of the keys has none, nothing. An accepted write becomes
-// what the target confirmed, unless that is newer, and settles the older open writes of its key with its own.
+// Doubt makes everything that the target confirmed due again.
+func (l *Ledger) Doubt(ctx context.Context, job, target string) error {
+	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE confirmed SET doubted = 1
+			WHERE target = (SELECT number FROM targets WHERE job = ? AND name = ?)`, job, target)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("doubt what %s confirmed: %w", target, err)
+	}
+	return nil
+}
+
+// Confirm settles intents of the run, all of them or, if one of the keys has none, nothing. A write that was accepted, or
+// refused for good, becomes what the target confirmed, unless that is newer, and settles the older open writes of its key
+// with its own.
 func (l *Ledger) Confirm(ctx context.Context, run *pipeline.Run, target string, outcomes []pipeline.Outcome) error {
 	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		runNumber, targetNumber, err := numbers(ctx, tx, run, target)
@@ -84,7 +98,7 @@ func newSettler(ctx context.Context, tx *sql.Tx, target, run, version int64) (*s
 		{&s.advance, `INSERT INTO confirmed (target, key, score, grade, model, version)
 			SELECT target, key, score, grade, model, version FROM intents WHERE target = ? AND key = ? AND run = ?
 			ON CONFLICT DO UPDATE SET
-				score = excluded.score, grade = excluded.grade, model = excluded.model, version = excluded.version
+				score = excluded.score, grade = excluded.grade, model = excluded.model, version = excluded.version, doubted = 0
 			WHERE excluded.version > version`},
 		{&s.remove, `DELETE FROM intents WHERE target = ? AND key = ? AND run = ?`},
 		{&s.overtake, `DELETE FROM intents WHERE target = ? AND key = ? AND version <= ?`},
@@ -109,8 +123,8 @@ func (s *settler) close() {
 
 func (s *settler) settle(ctx context.Context, o pipeline.Outcome) error {
 	const unintended = "%q has no open intent of this run"
-	switch o.Status {
-	case pipeline.Accepted:
+	switch {
+	case o.Status == pipeline.Accepted, o.Status == pipeline.Refused && o.Final:
 		if _, err := s.advance.ExecContext(ctx, s.target, o.Key, s.run); err != nil {
 			return err
 		}
@@ -120,10 +134,10 @@ func (s *settler) settle(ctx context.Context, o pipeline.Outcome) error {
 		}
 		_, err = s.overtake.ExecContext(ctx, s.target, o.Key, s.version)
 		return err
-	case pipeline.Refused, pipeline.Retry, pipeline.NotSent:
+	case o.Status == pipeline.Refused, o.Status == pipeline.Retry, o.Status == pipeline.NotSent:
 		done, err := s.remove.ExecContext(ctx, s.target, o.Key, s.run)
 		return one(done, err, unintended, o.Key)
-	case pipeline.Unknown:
+	case o.Status == pipeline.Unknown:
 		var open int
 		if err := s.find.QueryRowContext(ctx, s.target, o.Key, s.run).Scan(&open); err != nil {
 			return err

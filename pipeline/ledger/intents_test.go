@@ -77,6 +77,46 @@ func TestWhatIsKnownOfAKey(t *testing.T) {
 	}
 }
 
+func TestWhatWasRefusedForGoodIsNotOfferedTwice(t *testing.T) {
+	l := fresh(t)
+	lost := begin(t, l, 0)
+	intend(t, l, lost, change("k", 1))
+	finish(t, l, lost)
+	run := begin(t, l, 1)
+	intend(t, l, run, change("k", 2))
+	final := pipeline.Outcome{Key: "k", Status: pipeline.Refused, Final: true, Code: "ENTITY_IS_DELETED"}
+	check(t, l.Confirm(t.Context(), run, target, []pipeline.Outcome{final}))
+	want := []pipeline.Confirmed{{Key: "k", Score: 2, Grade: "B", Model: model, Version: run.Version}}
+	if got := confirmed(t, l); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestADoubtLastsUntilTheKeyIsConfirmedAgain(t *testing.T) {
+	l := fresh(t)
+	first := begin(t, l, 0)
+	intend(t, l, first, change("a", 1), change("b", 2), change("c", 3))
+	confirm(t, l, first, pipeline.Accepted, "a", "b", "c")
+	check(t, l.Bind(t.Context(), job, "other", org))
+	check(t, l.Doubt(t.Context(), job, "other"))
+	if got := confirmed(t, l); got[0].Unsure {
+		t.Error("a doubt about another target is none about this one")
+	}
+	check(t, l.Doubt(t.Context(), job, target))
+	second := begin(t, l, 1)
+	intend(t, l, second, change("a", 1), change("b", 2))
+	confirm(t, l, second, pipeline.Accepted, "a")
+	confirm(t, l, second, pipeline.NotSent, "b")
+	want := []pipeline.Confirmed{
+		{Key: "a", Score: 1, Grade: "B", Model: model, Version: second.Version},
+		{Key: "b", Score: 2, Grade: "B", Model: model, Version: first.Version, Unsure: true},
+		{Key: "c", Score: 3, Grade: "B", Model: model, Version: first.Version, Unsure: true},
+	}
+	if got := confirmed(t, l); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
 func TestAnIntentIsADoubtUntilItIsSettled(t *testing.T) {
 	l := fresh(t)
 	run := begin(t, l, 0)

@@ -11,11 +11,11 @@ import (
 // Delta picks the scores that differ from what the target confirmed; it is a [pipeline.Decide]. Both sides come in
 // strictly ascending order of key (by bytes), and a side that doesn't is an error which names the position.
 //
-// A score is a change where the target confirmed nothing, where score, grade or model differ, where a write of the key
-// was never answered, and always if full is set. It is superseded, and never sent, where the target holds or may hold
+// A score is a change where the target confirmed nothing, where score, grade or model differ, and where what the target
+// holds is unsure. It is superseded, and never sent, where the target holds or may hold
 // run's version or a newer one. What was confirmed and has no score now is left as it is: the lead left the result.
 func Delta(
-	run *pipeline.Run, model string, scores []pipeline.Score, confirmed iter.Seq2[pipeline.Confirmed, error], full bool,
+	run *pipeline.Run, model string, scores []pipeline.Score, confirmed iter.Seq2[pipeline.Confirmed, error],
 ) (pipeline.Decision, error) {
 	for i := 1; i < len(scores); i++ {
 		if scores[i].Key <= scores[i-1].Key {
@@ -39,7 +39,7 @@ func Delta(
 			next++
 		}
 		if next < len(scores) && scores[next].Key == known.Key {
-			compare(&d, run, model, scores[next], known, full)
+			compare(&d, run, model, scores[next], known)
 			next++
 		}
 	}
@@ -50,14 +50,12 @@ func Delta(
 }
 
 // compare sorts one score that the target has an entry for into d.
-func compare(
-	d *pipeline.Decision, run *pipeline.Run, model string, score pipeline.Score, known pipeline.Confirmed, full bool,
-) {
+func compare(d *pipeline.Decision, run *pipeline.Run, model string, score pipeline.Score, known pipeline.Confirmed) {
 	same := score.Score == known.Score && score.Grade == known.Grade && model == known.Model
 	switch {
 	case known.Version >= run.Version:
 		d.Superseded++
-	case same && !known.Unsure && !full:
+	case same && !known.Unsure:
 		d.Unchanged++
 	default:
 		d.Changes = append(d.Changes, pipeline.Change{Score: score, Before: before(known)})

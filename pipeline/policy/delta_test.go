@@ -47,30 +47,25 @@ func TestOneKey(t *testing.T) {
 	tests := []struct {
 		name  string
 		known func(*pipeline.Confirmed)
-		full  bool
 		want  string
 	}{
-		{"equal", nil, false, unchanged},
-		{"score differs", func(c *pipeline.Confirmed) { c.Score = 71 }, false, change},
-		{"grade differs", func(c *pipeline.Confirmed) { c.Grade = "A" }, false, change},
-		{"model differs", func(c *pipeline.Confirmed) { c.Model = "lead_scoring@ffffffff" }, false, change},
-		{"equal, and everything is wanted", nil, true, change},
-		{"equal, and an older write was never answered", func(c *pipeline.Confirmed) { c.Unsure = true }, false, change},
-		{"differs, and an older write was never answered", func(c *pipeline.Confirmed) { c.Unsure, c.Score = true, 1 }, false, change},
-		{"differs, but the target holds this version", func(c *pipeline.Confirmed) { c.Score, c.Version = 1, version }, false, superseded},
-		{"differs, but the target holds a newer version", func(c *pipeline.Confirmed) { c.Score, c.Version = 1, version+1 }, false, superseded},
-		{"equal, and the target holds a newer version", func(c *pipeline.Confirmed) { c.Version = version + 1 }, false, superseded},
-		{"the target may hold this version", func(c *pipeline.Confirmed) { c.Unsure, c.Version = true, version }, false, superseded},
-		{"the target may hold a newer version", func(c *pipeline.Confirmed) { c.Unsure, c.Version = true, version+1 }, false, superseded},
-		{"everything is wanted, but the target holds a newer version", func(c *pipeline.Confirmed) { c.Version = version + 1 }, true, superseded},
-		{"everything is wanted, but the target may hold a newer version",
-			func(c *pipeline.Confirmed) { c.Unsure, c.Version = true, version+1 }, true, superseded},
+		{"equal", nil, unchanged},
+		{"score differs", func(c *pipeline.Confirmed) { c.Score = 71 }, change},
+		{"grade differs", func(c *pipeline.Confirmed) { c.Grade = "A" }, change},
+		{"model differs", func(c *pipeline.Confirmed) { c.Model = "lead_scoring@ffffffff" }, change},
+		{"equal, and an older write was never answered", func(c *pipeline.Confirmed) { c.Unsure = true }, change},
+		{"differs, and an older write was never answered", func(c *pipeline.Confirmed) { c.Unsure, c.Score = true, 1 }, change},
+		{"differs, but the target holds this version", func(c *pipeline.Confirmed) { c.Score, c.Version = 1, version }, superseded},
+		{"differs, but the target holds a newer version", func(c *pipeline.Confirmed) { c.Score, c.Version = 1, version+1 }, superseded},
+		{"equal, and the target holds a newer version", func(c *pipeline.Confirmed) { c.Version = version + 1 }, superseded},
+		{"the target may hold this version", func(c *pipeline.Confirmed) { c.Unsure, c.Version = true, version }, superseded},
+		{"the target may hold a newer version", func(c *pipeline.Confirmed) { c.Unsure, c.Version = true, version+1 }, superseded},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			entry := known(tt.known)
 			score := pipeline.Score{Key: "b", Probability: 0.7, Score: 70, Grade: "B"}
-			got, err := policy.Delta(run, model, []pipeline.Score{score}, sequence(entry), tt.full)
+			got, err := policy.Delta(run, model, []pipeline.Score{score}, sequence(entry))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +84,7 @@ func TestOneKey(t *testing.T) {
 func TestMerge(t *testing.T) {
 	scores := []pipeline.Score{{Key: "B", Score: 1}, {Key: "a", Score: 2}, {Key: "b", Score: 70, Grade: "B"}, {Key: "é", Score: 4}}
 	left := known(func(c *pipeline.Confirmed) { c.Key = "aa" })
-	got, err := policy.Delta(run, model, scores, sequence(left, known(nil)), false)
+	got, err := policy.Delta(run, model, scores, sequence(left, known(nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +96,7 @@ func TestMerge(t *testing.T) {
 
 func TestNothingConfirmedOfAnUnansweredFirstWrite(t *testing.T) {
 	only := pipeline.Confirmed{Key: "b", Unsure: true, Version: version - 1}
-	got, err := policy.Delta(run, model, []pipeline.Score{{Key: "b"}}, sequence(only), false)
+	got, err := policy.Delta(run, model, []pipeline.Score{{Key: "b"}}, sequence(only))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +122,7 @@ func TestOrderIsChecked(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := policy.Delta(run, model, tt.scores, sequence(tt.confirmed...), false)
+			got, err := policy.Delta(run, model, tt.scores, sequence(tt.confirmed...))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("got error %v, want %q", err, tt.want)
 			}
@@ -144,7 +139,7 @@ func TestUnreadableLedgerDecidesNothing(t *testing.T) {
 		if yield(known(nil), nil) {
 			yield(pipeline.Confirmed{}, broken)
 		}
-	}, false)
+	})
 	if !errors.Is(err, broken) || len(got.Changes) > 0 {
 		t.Errorf("got %v with %d changes, want the ledger's error and nothing to send", err, len(got.Changes))
 	}
@@ -152,16 +147,16 @@ func TestUnreadableLedgerDecidesNothing(t *testing.T) {
 
 // FuzzDelta compares the merge with a lookup per key. Each byte pair makes one key's score and entry.
 func FuzzDelta(f *testing.F) {
-	f.Add([]byte{}, false)
-	f.Add([]byte{0x01, 0x81, 0x92, 0x00, 0xff, 0xff, 0x80, 0x13}, false)
-	f.Add([]byte("the quick brown fox jumps over the lazy dog"), true)
-	f.Fuzz(func(t *testing.T, data []byte, full bool) {
+	f.Add([]byte{})
+	f.Add([]byte{0x01, 0x81, 0x92, 0x00, 0xff, 0xff, 0x80, 0x13})
+	f.Add([]byte("the quick brown fox jumps over the lazy dog"))
+	f.Fuzz(func(t *testing.T, data []byte) {
 		scores, entries := sides(data)
-		got, err := policy.Delta(run, model, scores, sequence(entries...), full)
+		got, err := policy.Delta(run, model, scores, sequence(entries...))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := lookup(scores, entries, full); !reflect.DeepEqual(got, want) {
+		if want := lookup(scores, entries); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	})
@@ -185,7 +180,7 @@ func sides(data []byte) (scores []pipeline.Score, entries []pipeline.Confirmed) 
 	return scores, entries
 }
 
-func lookup(scores []pipeline.Score, entries []pipeline.Confirmed, full bool) (d pipeline.Decision) {
+func lookup(scores []pipeline.Score, entries []pipeline.Confirmed) (d pipeline.Decision) {
 	byKey := map[string]*pipeline.Confirmed{}
 	for i := range entries {
 		byKey[entries[i].Key] = &entries[i]
@@ -196,7 +191,7 @@ func lookup(scores []pipeline.Score, entries []pipeline.Confirmed, full bool) (d
 			d.Superseded++
 			continue
 		}
-		if e != nil && !full && !e.Unsure && e.Score == s.Score && e.Grade == s.Grade && e.Model == model {
+		if e != nil && !e.Unsure && e.Score == s.Score && e.Grade == s.Grade && e.Model == model {
 			d.Unchanged++
 			continue
 		}
@@ -222,7 +217,7 @@ func BenchmarkDelta(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if d, err := policy.Delta(run, model, scores, sequence(entries...), false); err != nil || len(d.Changes) != rows/50 {
+		if d, err := policy.Delta(run, model, scores, sequence(entries...)); err != nil || len(d.Changes) != rows/50 {
 			b.Fatal(len(d.Changes), err)
 		}
 	}

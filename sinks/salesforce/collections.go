@@ -186,7 +186,7 @@ func parseResults(body []byte, ids []string, n int) ([]pipeline.Outcome, error) 
 		case !*r.Success:
 			outcomes[i] = r.refused()
 		default:
-			if id, _ := normalID(r.ID); ids != nil && id != ids[i] {
+			if ids != nil && !sameRecord(r.ID, ids[i]) {
 				return nil, garbled(fmt.Sprintf("result %d is of another record", i+1))
 			}
 			outcomes[i] = pipeline.Outcome{Status: pipeline.Accepted, Created: r.Created}
@@ -207,6 +207,7 @@ func (r *result) refused() pipeline.Outcome {
 	e := r.Errors[at]
 	return pipeline.Outcome{
 		Status: status, Code: plainCode(e.Code), Fields: plainFields(e.Fields), Message: cut(e.Message),
+		Final: classOf(e.Code, e.Message) == terminal,
 	}
 }
 

@@ -53,7 +53,7 @@ func (o Operation) String() string { return operationWords.of(o) }
 // What a [Config] means where it is silent.
 const (
 	DefaultAPIVersion = "66.0"
-	DefaultTimeout    = time.Minute
+	DefaultTimeout    = 30 * time.Second
 )
 
 // Config describes a target. The words in its errors are those of the config file.

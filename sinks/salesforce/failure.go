@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,10 @@ func (f *failure) Unwrap() error { return f.error }
 func unreachable(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
+	}
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: err,
+			Hint: "the server could not prove that it is the org: check login_url, this machine's CA certificates and its clock"}
 	}
 	return &pipeline.Problem{Class: pipeline.TryAgain, Err: err,
 		Hint: "check the network, and status.salesforce.com if other machines can't reach the org either"}

@@ -1,30 +1,39 @@
 package salesforce
 
+import (
+	"regexp"
+	"strings"
+)
+
 // idSuffix holds the characters of an Id's checksum.
 const idSuffix = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
+var idForm = regexp.MustCompile(`^([A-Za-z0-9]{15}|[A-Za-z0-9]{18})$`)
+
 // normalID returns the 18 characters of a record's Id. Of the last three, each tells which of five characters before
 // are upper case (bit i for the ith), so that the long form survives tools that ignore case. A 15-character Id gets
-// them; an 18-character one must have the right ones: otherwise its case is lost, and it may be another record's.
+// them; an 18-character one stays as it is: what its last three are worth is for the org to say.
 func normalID(id string) (string, bool) {
-	if len(id) != 15 && len(id) != 18 {
+	if !idForm.MatchString(id) {
 		return "", false
+	}
+	if len(id) == 18 {
+		return id, true
 	}
 	var suffix [3]byte
 	for chunk := range suffix {
 		bits := 0
 		for i := range 5 {
-			c := id[chunk*5+i]
-			switch {
-			case c >= 'A' && c <= 'Z':
+			if c := id[chunk*5+i]; c >= 'A' && c <= 'Z' {
 				bits |= 1 << i
-			case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
-			default:
-				return "", false
 			}
 		}
 		suffix[chunk] = idSuffix[bits]
 	}
-	normal := id[:15] + string(suffix[:])
-	return normal, len(id) == 15 || id == normal
+	return id + string(suffix[:]), true
+}
+
+// sameRecord says whether two Ids, long or short, name one record; an org answers with the case that it knows.
+func sameRecord(a, b string) bool {
+	return len(a) >= 15 && len(b) >= 15 && strings.EqualFold(a[:15], b[:15])
 }

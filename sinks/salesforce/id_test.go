@@ -10,8 +10,7 @@ func TestNormalID(t *testing.T) {
 		{"15 characters get their checksum", "00D000000000062", "00D000000000062EAA", true},
 		{"18 characters stay", "00D000000000062EAA", "00D000000000062EAA", true},
 		{"each chunk has its own", "aAaAaBBBBB00000", "aAaAaBBBBB00000K5A", true},
-		{"a wrong checksum: the case was lost", "00d000000000062EAA", "", false},
-		{"lower-case checksum", "00D000000000062eaa", "", false},
+		{"whatever their checksum: the org knows", "00d000000000062EAA", "00d000000000062EAA", true},
 		{"too short", "00D00000000006", "", false},
 		{"between the lengths", "00D000000000062E", "", false},
 		{"not an id's characters", "00D0000000000-2", "", false},
@@ -21,6 +20,21 @@ func TestNormalID(t *testing.T) {
 		got, ok := normalID(c.id)
 		if ok != c.ok || ok && got != c.want {
 			t.Errorf("%s: normalID(%q) = %q, %t; want %q, %t", c.name, c.id, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestOrgOf(t *testing.T) {
+	const instance = "https://acme.my.salesforce.com"
+	for identity, want := range map[string]string{
+		"https://login.salesforce.com/id/00D000000000062EAA/005000000000001AAA": "00D000000000062EAA",
+		"https://login.salesforce.com/id/00D000000000062/005000000000001":       "00D000000000062EAA",
+		"https://login.salesforce.com/id/005000000000001/00D000000000062":       instance,
+		"":   instance,
+		":/": instance,
+	} {
+		if got := orgOf(identity, instance); got != want {
+			t.Errorf("orgOf(%q) = %q, want %q", identity, got, want)
 		}
 	}
 }

@@ -99,24 +99,20 @@ func parseSession(body []byte) (*session, error) {
 	if err := checkOrigin(a.Instance); err != nil {
 		return strange("with an instance_url that is no https origin")
 	}
-	org, ok := orgOf(a.ID)
-	if !ok {
-		return strange("without the org's id")
-	}
-	return &session{token: pipeline.Secret(a.Token), instance: a.Instance, org: org}, nil
+	return &session{token: pipeline.Secret(a.Token), instance: a.Instance, org: orgOf(a.ID, a.Instance)}, nil
 }
 
-// orgOf takes the org's Id from the identity URL.
-func orgOf(identity string) (string, bool) {
-	u, err := url.Parse(identity)
-	if err != nil {
-		return "", false
+// orgOf takes the org's Id from the identity URL. Where the answer has none, the instance's address tells orgs apart.
+func orgOf(identity, instance string) string {
+	if u, err := url.Parse(identity); err == nil {
+		parts := strings.Split(strings.Trim(u.Path, "/"), "/")
+		if len(parts) == 3 && parts[0] == "id" && strings.HasPrefix(parts[1], "00D") {
+			if org, ok := normalID(parts[1]); ok {
+				return org
+			}
+		}
 	}
-	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
-	if len(parts) != 3 || parts[0] != "id" || !strings.HasPrefix(parts[1], "00D") {
-		return "", false
-	}
-	return normalID(parts[1])
+	return instance
 }
 
 // rejection turns a refused login into a problem.

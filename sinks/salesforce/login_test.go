@@ -87,7 +87,6 @@ func TestRefusedLogins(t *testing.T) {
 			config, "access_token", ""},
 		{"an instance without encryption", nil, token("t", "http://a.example", "00D000000000062EAA"),
 			config, "instance_url", ""},
-		{"not an org's id", nil, token("t", "https://a.example", "005000000000062EAA"), config, "org's id", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, c.edit)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,8 +81,6 @@ func (s *Sink) open(ctx context.Context, over *session) (*session, error) {
 // comment tells which rows are reported.
 func (s *Sink) Write(ctx context.Context, run *pipeline.Run, model string, changes []pipeline.Change,
 	confirm func([]pipeline.Outcome) error) error {
-	t := tally{}
-	defer t.log(s)
 	for done := 0; done < len(changes); {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("stopped after %d of %d changes: %w", done, len(changes), err)
@@ -92,7 +89,6 @@ func (s *Sink) Write(ctx context.Context, run *pipeline.Run, model string, chang
 		b := s.prepare(run, model, block)
 		sendErr := s.send(ctx, b)
 		outcomes := b.reported()
-		t.add(outcomes)
 		if len(outcomes) > 0 {
 			if err := confirm(outcomes); err != nil {
 				return errors.Join(err, sendErr)
@@ -115,36 +111,4 @@ func (s *Sink) distrust() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.checked = time.Time{}
-}
-
-// tally counts a delivery's outcomes other than accepted, by class and code, for one line of log each.
-type tally map[string]*tallied
-
-type tallied struct {
-	class class
-	code  string
-	rows  int
-}
-
-func (t tally) add(outcomes []pipeline.Outcome) {
-	for _, o := range outcomes {
-		if o.Status == pipeline.Accepted {
-			continue
-		}
-		key := o.Status.String() + " " + o.Code
-		if t[key] == nil {
-			t[key] = &tallied{class: classOf(o.Code, o.Message), code: o.Code}
-		}
-		t[key].rows++
-	}
-}
-
-func (t tally) log(s *Sink) {
-	for key, c := range t {
-		outcome, _, _ := strings.Cut(key, " ")
-		s.log.Warn("rows not accepted", "outcome", outcome, "err_class", c.class.String(), "code", c.code, "rows", c.rows)
-	}
-	if u := s.Usage(); u.Limit > 0 {
-		s.log.Debug("api usage", "used", u.Used, "limit", u.Limit)
-	}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"scored/pipeline"
 )
 
 func get(t *testing.T, ctx context.Context, w *wire, url string) (*answer, bool, error) {
@@ -37,6 +39,17 @@ func TestOldTLSIsRefused(t *testing.T) {
 		}
 		w.transport.CloseIdleConnections()
 		server.Close()
+	}
+}
+
+func TestAServerThatIsNotTrustedNeedsAPerson(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	_, left, err := get(t, t.Context(), newWire(time.Minute), server.URL)
+	if got := pipeline.ClassOf(unreachable(err)); got != pipeline.Configuration || left {
+		t.Errorf("class %d, left %t, %v", got, left, err)
 	}
 }
 

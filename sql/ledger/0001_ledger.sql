@@ -27,7 +27,7 @@ CREATE TABLE targets (
     UNIQUE (job, name)
 ) STRICT;
 
--- What a target confirmed last, by key.
+-- What a target confirmed last, or refused for good, by key.
 CREATE TABLE confirmed (
     target  INTEGER NOT NULL REFERENCES targets (number),
     key     TEXT    NOT NULL,
@@ -35,6 +35,7 @@ CREATE TABLE confirmed (
     grade   TEXT    NOT NULL,
     model   TEXT    NOT NULL,
     version INTEGER NOT NULL,
+    doubted INTEGER NOT NULL DEFAULT 0, -- 1 until it is confirmed again
     PRIMARY KEY (target, key)
 ) STRICT, WITHOUT ROWID;
 
