@@ -41,6 +41,9 @@ func HintOf(err error) string {
 	return ""
 }
 
+// find walks the tree of err itself: errors.As would stop at the first [Problem] of several.
+//
+//nolint:errorlint // as the comment says
 func find(err error) *Problem {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var first *Problem
