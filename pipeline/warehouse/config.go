@@ -24,16 +24,16 @@ type Config struct {
 	Password pipeline.Secret
 	// QueryGroup labels the session's queries; Redshift keeps 30 characters. "" sets none.
 	QueryGroup string
-	// ConnectTimeout bounds one attempt to connect (0: 15 seconds), ConnectPatience all of them (0: 2 minutes, the time
-	// that a resume or a maintenance reboot takes), StatementTimeout each statement with its time in the queue (0: 10
-	// minutes).
+	// ConnectTimeout bounds one attempt to connect, and the session's setup after it (0: 15 seconds). ConnectPatience
+	// bounds all attempts (0: 30 seconds; a resume or a maintenance reboot takes about 2 minutes), StatementTimeout each
+	// statement with its time in the queue and its result (0: 10 minutes).
 	ConnectTimeout, ConnectPatience, StatementTimeout time.Duration
 	Log                                               *slog.Logger // nil logs nothing
 }
 
 const (
 	defaultConnectTimeout   = 15 * time.Second
-	defaultConnectPatience  = 2 * time.Minute
+	defaultConnectPatience  = 30 * time.Second
 	defaultStatementTimeout = 10 * time.Minute
 	maxQueryGroup           = 30
 	redshiftPort            = "5439"

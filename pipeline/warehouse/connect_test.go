@@ -194,8 +194,8 @@ func TestConnectingTakesPatience(t *testing.T) {
 		before := cluster.Logins()
 		err := s.Read(t.Context(), testRun(t), &table{})
 		wantProblem(t, err, pipeline.TryAgain, "connect to the warehouse")
-		if got := cluster.Logins() - before; got != 12 {
-			t.Errorf("%d attempts in 2 minutes of 10 seconds each", got)
+		if got := cluster.Logins() - before; got != 3 {
+			t.Errorf("%d attempts in 30 seconds of 10 seconds each", got)
 		}
 	})
 	t.Run("nobody listens", func(t *testing.T) {
@@ -221,6 +221,7 @@ func TestConnectingTakesPatience(t *testing.T) {
 	})
 	t.Run("a silent server", func(t *testing.T) {
 		s := newTestSource(t, Config{URL: postgres(t).URL(), ConnectTimeout: 20 * time.Millisecond}, "SELECT 1 AS lead_key")
+		s.connector.config.ConnectTimeout = time.Minute // the setup's, which need not be quick
 		release := make(chan struct{})
 		cluster.Inject(pgtest.Fault{Login: true, Stall: release})
 		read(t, s)
@@ -237,6 +238,13 @@ func TestConnectingTakesPatience(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestTheDefaultsAreTheConfigFiles(t *testing.T) {
+	c := Config{}.withDefaults()
+	if c.ConnectTimeout != 15*time.Second || c.ConnectPatience != 30*time.Second || c.StatementTimeout != 10*time.Minute {
+		t.Errorf("timeout %s, patience %s, statement %s; the config file's are 15s, 30s, 10m", c.ConnectTimeout, c.ConnectPatience, c.StatementTimeout)
+	}
 }
 
 func TestQueryGroupsThatCouldBreakOut(t *testing.T) {

@@ -1,10 +1,12 @@
 package warehouse
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -18,10 +20,36 @@ type queryError struct {
 	cause error
 }
 
+// newQueryError tells why a statement failed. What the server said stands; what the driver says once a limit of this
+// side's has ended ctx is the limit's doing.
+func newQueryError(ctx context.Context, place string, err error) *queryError {
+	silence, ended := errors.AsType[*unanswered](context.Cause(ctx))
+	if _, answered := errors.AsType[*pgconn.PgError](err); ended && !answered {
+		err = silence
+	}
+	return &queryError{place: place, cause: err}
+}
+
+// unanswered is a limit of this side's that passed before the server had said all.
+type unanswered struct{ limit time.Duration }
+
+func (e *unanswered) Error() string {
+	return fmt.Sprintf("the warehouse did not answer to the end within %s", e.limit)
+}
+
+// timedOut says whether a limit of this side's is the reason.
+func (e *queryError) timedOut() bool {
+	_, ok := errors.AsType[*unanswered](e.cause)
+	return ok
+}
+
 func (e *queryError) Error() string { return e.place + ": " + describe(e.cause) }
 
 // describe returns the text of an error of the driver without the data that the server may have quoted.
 func describe(err error) string {
+	if silence, ok := errors.AsType[*unanswered](err); ok {
+		return silence.Error()
+	}
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return "the connection was lost: " + err.Error()
@@ -54,8 +82,11 @@ func withoutValues(message string) string {
 	return message
 }
 
-// restartable says whether the whole run may succeed at once on a new connection.
+// restartable says whether the whole run may succeed at once on a new connection. A silent server has had its time.
 func (e *queryError) restartable() bool {
+	if e.timedOut() {
+		return false
+	}
 	pg, ok := errors.AsType[*pgconn.PgError](e.cause)
 	if !ok {
 		return true // the connection was lost
@@ -78,6 +109,11 @@ func (e *queryError) restartable() bool {
 func (e *queryError) problem() error {
 	if e.restartable() {
 		return &pipeline.Problem{Class: pipeline.TryAgain, Err: e, Hint: "The warehouse was busy or gone; the next slot tries again."}
+	}
+	if e.timedOut() {
+		return &pipeline.Problem{Class: pipeline.TryAgain, Err: e,
+			Hint: "The cluster hangs, or the network lost the connection without a word: look at the cluster's state and " +
+				"for a firewall that drops idle connections; the next slot tries again."}
 	}
 	code := ""
 	if pg, ok := errors.AsType[*pgconn.PgError](e.cause); ok {

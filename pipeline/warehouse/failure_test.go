@@ -162,9 +162,7 @@ func TestCancelReachesTheServer(t *testing.T) {
 		defer cancel()
 		s := viaProxy(t, `SELECT i AS lead_key, repeat('x', 1000) AS x FROM (SELECT row_number() OVER () AS i FROM pg_class a, pg_class b, pg_class c) t`)
 		err := s.Read(ctx, testRun(t), &hook{onAdd: cancel})
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
-		}
+		wantCanceled(t, err)
 		wantNoQuery(t)
 	})
 	t.Run("in a statement", func(t *testing.T) {
@@ -175,18 +173,34 @@ func TestCancelReachesTheServer(t *testing.T) {
 		go func() { done <- s.Read(ctx, testRun(t), &table{}) }()
 		waitFor(t, "1", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'scored' AND query LIKE '%pg_sleep%' AND state = 'active'")
 		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
-		}
+		wantCanceled(t, <-done)
 		wantNoQuery(t)
 	})
 	t.Run("before a connection", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := viaProxy(t, many).Read(ctx, testRun(t), &table{}); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
+		wantCanceled(t, viaProxy(t, many).Read(ctx, testRun(t), &table{}))
+		_, err := viaProxy(t, many).Columns(ctx, asOfNoon)
+		if !errors.Is(err, context.Canceled) || err.Error() != "read dataprep columns: context canceled" {
+			t.Errorf("Columns says %v", err)
 		}
 	})
+	t.Run("before the next attempt", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := viaProxy(t, many)
+		s.connector.backoff = func(int) time.Duration { cancel(); return time.Minute }
+		cluster.Inject(pgtest.SerializableConflict())
+		wantCanceled(t, s.Read(ctx, testRun(t), &table{}))
+	})
+}
+
+func wantCanceled(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+	wantNoPrefix(t, err)
 }
 
 // wantNoQuery checks that the server is rid of the source's session by the time that Read has returned.

@@ -109,10 +109,19 @@ func (l *linter) at(i int) token {
 	return l.tokens[i]
 }
 
+// unquoted returns a token's text; that of a name in quotes without them and in lower case.
+func unquoted(t token) string {
+	if t.kind == quoted {
+		return strings.ToLower(tableName(t))
+	}
+	return t.text
+}
+
 // match reports the first rule of the set whose pattern stands at i.
 func (l *linter) match(i int, set []rule) {
 	for _, r := range set {
-		if first, _, _ := strings.Cut(r.pattern, " "); first == l.tokens[i].text && l.stands(i, strings.Fields(r.pattern)) {
+		first, _, _ := strings.Cut(r.pattern, " ")
+		if first == unquoted(l.tokens[i]) && l.stands(i, strings.Fields(r.pattern)) {
 			l.find(l.tokens[i], r.what, r.instead)
 			return
 		}
@@ -127,21 +136,27 @@ func (l *linter) stands(i int, pattern []string) bool {
 			if k := l.at(i + n).kind; k != word && k != quoted {
 				return false
 			}
-		} else if !l.at(i + n).is(text) {
+		} else if !l.at(i+n).is(text) && (n > 0 || !l.calls(i, text)) {
 			return false
 		}
 	}
-	if l.tokens[i].kind != word {
+	if k := l.tokens[i].kind; k != word && k != quoted {
 		return true
 	}
 	switch before := l.at(i - 1); {
 	case before.is("."):
-		return l.at(i - 2).is("pg_catalog")
+		return unquoted(l.at(i-2)) == "pg_catalog"
 	case before.is("as"):
 		return len(pattern) > 1
 	default:
 		return true
 	}
+}
+
+// calls says whether the function of this name is called at i. Quotes make no difference to a name of lower case, on
+// Redshift to none.
+func (l *linter) calls(i int, function string) bool {
+	return unquoted(l.at(i)) == function && l.at(i+1).is("(")
 }
 
 // clockLiteral finds literals that stand for the time of the query, such as 'today'.
@@ -165,7 +180,12 @@ func (l *linter) clockLiteral(i int) {
 }
 
 func isTime(t token) bool {
-	return t.is("timestamp") || t.is("timestamptz") || t.is("date") || t.is("time") || t.is("timetz") || t.is("zone")
+	switch unquoted(t) {
+	case "timestamp", "timestamptz", "date", "time", "timetz", "zone":
+		return true
+	default:
+		return false
+	}
 }
 
 // average finds AVG over what may be whole numbers: Redshift's result is then a whole number too, PostgreSQL's is not.

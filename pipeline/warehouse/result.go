@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,7 +45,7 @@ func newLayout(described []pgconn.FieldDescription, key string) (*layout, error)
 		if d.Name == key {
 			appendKey := keyDecoder(d.DataTypeOID, d.Format)
 			if appendKey == nil {
-				return nil, misconfigured(fmt.Sprintf("dataprep result: the key column %s is %s", key, typ),
+				return nil, misconfigured(fmt.Sprintf("the key column %s is %s", key, typ),
 					"Make the key text or a whole number in the last SELECT: "+key+"::varchar.")
 			}
 			l.key = keyReader{index: i, append: appendKey}
@@ -74,12 +75,12 @@ func checkNames(names []string, key string) error {
 	}
 	switch {
 	case len(twice) > 0:
-		return misconfigured(fmt.Sprintf("dataprep result: several columns are called %s; the columns are %s", strings.Join(twice, ", "), listed),
+		return misconfigured(fmt.Sprintf("several columns are called %s; the columns are %s", strings.Join(twice, ", "), listed),
 			"Give each column of the last SELECT a name of its own.")
 	case len(names) == 0:
-		return misconfigured("dataprep result: the last statement gives no columns", "End the script with the SELECT that gives the key and the features.")
+		return misconfigured("the last statement gives no columns", "End the script with the SELECT that gives the key and the features.")
 	case !seen[key]:
-		return misconfigured(fmt.Sprintf("dataprep result: the key column %s is missing; the columns are %s", key, listed),
+		return misconfigured(fmt.Sprintf("the key column %s is missing; the columns are %s", key, listed),
 			"Select it in the last statement, or correct the job's key.")
 	default:
 		return nil
@@ -109,12 +110,12 @@ func (l *layout) newBatch() *pipeline.Batch {
 	return batch
 }
 
-// drain reads a result to its end and returns the number of its rows.
-func (q query) drain(reader *pgconn.ResultReader, key string, rows pipeline.Rows) (int, error) {
+// drain reads a result, which ctx bounds, to its end and returns the number of its rows.
+func (q query) drain(ctx context.Context, reader *pgconn.ResultReader, key string, rows pipeline.Rows) (int, error) {
 	more := reader.NextRow()
 	if !more {
 		if _, err := reader.Close(); err != nil {
-			return 0, q.failed(err)
+			return 0, q.failed(ctx, err)
 		}
 	}
 	l, err := newLayout(reader.FieldDescriptions(), key)
@@ -128,7 +129,7 @@ func (q query) drain(reader *pgconn.ResultReader, key string, rows pipeline.Rows
 	count := 0
 	for ; more; more = reader.NextRow() {
 		if err := l.read(batch, reader.Values()); err != nil {
-			return count, fmt.Errorf("dataprep result: row %d: %w", count+1, err)
+			return count, fmt.Errorf("row %d: %w", count+1, err)
 		}
 		if count++; l.key.rows() == batchRows {
 			if err := l.hand(batch, rows); err != nil {
@@ -137,7 +138,7 @@ func (q query) drain(reader *pgconn.ResultReader, key string, rows pipeline.Rows
 		}
 	}
 	if _, err := reader.Close(); err != nil {
-		return count, q.failed(err)
+		return count, q.failed(ctx, err)
 	}
 	if l.key.rows() > 0 {
 		return count, l.hand(batch, rows)

@@ -12,21 +12,36 @@ import (
 	"scored/pipeline"
 )
 
-// maxSkew is how far this machine's clock and the warehouse's may be apart.
-const maxSkew = 2 * time.Minute
+const (
+	// maxSkew is how far this machine's clock and the warehouse's may be apart.
+	maxSkew = 2 * time.Minute
+	// defaultGrace is what the server gets on top of its own statement_timeout, to report it across the network.
+	defaultGrace = 30 * time.Second
+	// defaultFarewell is how long the end of a session waits for the server.
+	defaultFarewell = 5 * time.Second
+)
 
 // connector opens sessions.
 type connector struct {
-	driver  *pgconn.Config
-	config  Config
-	now     func() time.Time
-	backoff func(attempt int) time.Duration // the pause behind a failed attempt, counted from 1
+	driver          *pgconn.Config
+	config          Config
+	now             func() time.Time
+	backoff         func(attempt int) time.Duration // the pause behind a failed attempt, counted from 1
+	grace, farewell time.Duration                   // see their defaults
+}
+
+func newConnector(driver *pgconn.Config, cfg Config) connector {
+	return connector{
+		driver: driver, config: cfg, now: time.Now, backoff: exponential,
+		grace: defaultGrace, farewell: defaultFarewell,
+	}
 }
 
 // session is one connection, set up for dataprep.
 type session struct {
-	conn *pgconn.PgConn
-	log  *slog.Logger
+	conn     *pgconn.PgConn
+	log      *slog.Logger
+	farewell time.Duration
 }
 
 // open connects, as often as patience allows, and sets the session up.
@@ -35,7 +50,7 @@ func (c *connector) open(ctx context.Context, log *slog.Logger) (*session, error
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn, log: log.With("backend_pid", conn.PID())}
+	s := &session{conn: conn, log: log.With("backend_pid", conn.PID()), farewell: c.farewell}
 	if err := c.setUp(ctx, s); err != nil {
 		s.close()
 		return nil, err
@@ -69,20 +84,33 @@ func (c *connector) connect(ctx context.Context, log *slog.Logger) (*pgconn.PgCo
 	}
 }
 
+// statement bounds a statement and its result on this side, too: a server that hangs, or a network that loses what it
+// says, keeps no statement_timeout.
+func (c *connector) statement(ctx context.Context) (context.Context, context.CancelFunc) {
+	return answeredWithin(ctx, c.config.StatementTimeout+c.grace)
+}
+
+// answeredWithin ends the context when the server has had this long. What fails by that is [unanswered].
+func answeredWithin(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit, &unanswered{limit: limit})
+}
+
 // setUp labels the session, bounds its statements and compares the clocks.
 func (c *connector) setUp(ctx context.Context, s *session) error {
+	ctx, cancel := answeredWithin(ctx, c.config.ConnectTimeout)
+	defer cancel()
 	if group := c.config.QueryGroup; group != "" {
-		err := s.exec(ctx, fmt.Sprintf("SET query_group TO '%s'", group))
+		_, err := s.exec(ctx, fmt.Sprintf("SET query_group TO '%s'", group))
 		switch {
 		case isUndefined(err):
 			s.log.Debug("the warehouse has no query_group: it is not Redshift")
 		case err != nil:
-			return &queryError{place: "set query_group", cause: err}
+			return newQueryError(ctx, "set query_group", err)
 		}
 	}
 	timeout := max(c.config.StatementTimeout.Milliseconds(), 1)
-	if err := s.exec(ctx, fmt.Sprintf("SET statement_timeout TO %d; SET timezone TO 'UTC'", timeout)); err != nil {
-		return &queryError{place: "set up the session", cause: err}
+	if _, err := s.exec(ctx, fmt.Sprintf("SET statement_timeout TO %d; SET timezone TO 'UTC'", timeout)); err != nil {
+		return newQueryError(ctx, "set up the session", err)
 	}
 	return c.compareClocks(ctx, s)
 }
@@ -92,9 +120,9 @@ func (c *connector) setUp(ctx context.Context, s *session) error {
 func (c *connector) compareClocks(ctx context.Context, s *session) error {
 	const place = "read the warehouse's clock"
 	before := c.now()
-	results, err := s.conn.Exec(ctx, "SELECT EXTRACT(EPOCH FROM now())").ReadAll()
+	results, err := s.exec(ctx, "SELECT EXTRACT(EPOCH FROM now())")
 	if err != nil {
-		return &queryError{place: place, cause: err}
+		return newQueryError(ctx, place, err)
 	}
 	took := c.now().Sub(before)
 	if len(results) != 1 || len(results[0].Rows) != 1 {
@@ -115,17 +143,22 @@ func (c *connector) compareClocks(ctx context.Context, s *session) error {
 	}
 }
 
-func (s *session) exec(ctx context.Context, sql string) error {
-	_, err := s.conn.Exec(ctx, sql).ReadAll()
-	return err
+func (s *session) exec(ctx context.Context, sql string) ([]*pgconn.Result, error) {
+	return s.conn.Exec(ctx, sql).ReadAll()
 }
 
-// close ends the session and waits until the driver has told the server to drop what it was doing.
+// close ends the session and waits until the driver has told the server to drop what it was doing. From a server that
+// does not answer it walks away.
 func (s *session) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), s.farewell)
 	defer cancel()
 	_ = s.conn.Close(ctx)
-	<-s.conn.CleanupDone()
+	select {
+	case <-s.conn.CleanupDone():
+	case <-ctx.Done():
+		s.log.Warn("the warehouse does not confirm the end of the session; a statement may still run there")
+		_ = s.conn.Conn().Close()
+	}
 }
 
 // exponential grows from a second to 15.

@@ -41,7 +41,7 @@ func NewSource(cfg Config, script *Script, key string) (*Source, error) {
 	return &Source{
 		script:    script,
 		key:       key,
-		connector: connector{driver: driver, config: cfg, now: time.Now, backoff: exponential},
+		connector: newConnector(driver, cfg),
 	}, nil
 }
 
@@ -49,8 +49,9 @@ func NewSource(cfg Config, script *Script, key string) (*Source, error) {
 func (s *Source) Digest() string { return s.script.Digest() }
 
 // Read runs the script as of run.AsOf on a new connection and gives rows the result in batches of 8,192. It begins
-// again, twice at most, where the warehouse reports a conflict with other transactions or the connection is lost. When
-// ctx ends, the statement is canceled on the server before Read returns.
+// again, twice at most, where the warehouse reports a conflict with other transactions or the connection is lost. A
+// statement that gets no answer ends it, half a minute after the statement's timeout. When ctx ends, the statement is
+// canceled on the server before Read returns, unless the server does not answer that within seconds.
 func (s *Source) Read(ctx context.Context, run *pipeline.Run, rows pipeline.Rows) error {
 	log := s.connector.config.Log.With("run_id", run.ID, "job", run.Job)
 	for attempt := 1; ; attempt++ {
@@ -59,7 +60,7 @@ func (s *Source) Read(ctx context.Context, run *pipeline.Run, rows pipeline.Rows
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("read dataprep result: %w", ctx.Err())
+			return ctx.Err()
 		}
 		query, ok := errors.AsType[*queryError](err)
 		if !ok {
@@ -70,7 +71,7 @@ func (s *Source) Read(ctx context.Context, run *pipeline.Run, rows pipeline.Rows
 		}
 		log.Warn("the run starts again on a new connection", "attempt", attempt, "error", query.Error())
 		if err := sleep(ctx, s.connector.backoff(attempt)); err != nil {
-			return fmt.Errorf("read dataprep result: %w", err)
+			return err
 		}
 	}
 }
@@ -85,14 +86,13 @@ func (s *Source) attempt(ctx context.Context, log *slog.Logger, run *pipeline.Ru
 	if err := s.prepare(ctx, session, run.ID, run.AsOf); err != nil {
 		return err
 	}
-	// A consumer's error ends the statement on the server, too.
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := s.connector.statement(ctx)
 	defer cancel()
 	q := s.query(len(s.script.statements)-1, run.ID, run.AsOf)
 	reader := session.conn.ExecParams(ctx, q.text, nil, nil, nil, s.formats)
-	count, err := q.drain(reader, s.key, rows)
+	count, err := q.drain(ctx, reader, s.key, rows)
 	if err != nil {
-		cancel()
+		cancel() // a consumer's error ends the statement on the server, too
 		_, _ = reader.Close()
 		return err
 	}
@@ -104,13 +104,16 @@ func (s *Source) attempt(ctx context.Context, log *slog.Logger, run *pipeline.Ru
 // key.
 func (s *Source) Columns(ctx context.Context, asOf time.Time) ([]pipeline.Column, error) {
 	columns, err := s.columns(ctx, asOf)
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("read dataprep columns: %w", ctx.Err())
+	query, ok := errors.AsType[*queryError](err)
+	switch {
+	case err == nil:
+		return columns, nil
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case ok:
+		err = query.problem()
 	}
-	if query, ok := errors.AsType[*queryError](err); ok {
-		return nil, query.problem()
-	}
-	return columns, err
+	return nil, fmt.Errorf("read dataprep columns: %w", err)
 }
 
 func (s *Source) columns(ctx context.Context, asOf time.Time) ([]pipeline.Column, error) {
@@ -123,9 +126,11 @@ func (s *Source) columns(ctx context.Context, asOf time.Time) ([]pipeline.Column
 		return nil, err
 	}
 	q := s.query(len(s.script.statements)-1, "check", asOf).within("SELECT * FROM (", ") AS dataprep LIMIT 0")
+	ctx, cancel := s.connector.statement(ctx)
+	defer cancel()
 	reader := session.conn.ExecParams(ctx, q.text, nil, nil, nil, s.formats)
 	if _, err := reader.Close(); err != nil {
-		return nil, q.failed(err)
+		return nil, q.failed(ctx, err)
 	}
 	l, err := newLayout(reader.FieldDescriptions(), s.key)
 	if err != nil {
@@ -139,10 +144,20 @@ func (s *Source) prepare(ctx context.Context, session *session, id string, asOf 
 	for i := range s.script.statements[:len(s.script.statements)-1] {
 		start := time.Now()
 		q := s.query(i, id, asOf)
-		if _, err := session.conn.ExecParams(ctx, q.text, nil, nil, nil, nil).Close(); err != nil {
-			return q.failed(err)
+		if err := s.run(ctx, session, q); err != nil {
+			return err
 		}
 		session.log.Debug("dataprep statement ran", "statement", i+1, "line", q.statement.line, "dur_ms", time.Since(start).Milliseconds())
+	}
+	return nil
+}
+
+// run executes a statement whose result does not matter.
+func (s *Source) run(ctx context.Context, session *session, q query) error {
+	ctx, cancel := s.connector.statement(ctx)
+	defer cancel()
+	if _, err := session.conn.ExecParams(ctx, q.text, nil, nil, nil, nil).Close(); err != nil {
+		return q.failed(ctx, err)
 	}
 	return nil
 }
@@ -169,13 +184,13 @@ func (q query) within(before, after string) query {
 }
 
 // failed tells where in the script a statement failed: at the server's position if it gave one.
-func (q query) failed(err error) error {
+func (q query) failed(ctx context.Context, err error) error {
 	place := fmt.Sprintf("script %s:%d: statement %d", q.script.Name, q.statement.line, q.number)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && int(pg.Position) > q.before {
 		line, column := q.script.place(q.script.origin(q.statement, int(pg.Position)-1-q.before))
 		place = fmt.Sprintf("script %s:%d:%d: statement %d (from line %d)", q.script.Name, line, column, q.number, q.statement.line)
 	}
-	return &queryError{place: place, cause: err}
+	return newQueryError(ctx, place, err)
 }
 
 // plain makes text fit for an SQL comment.
