@@ -33,6 +33,13 @@ func (d *delivery) deliver(ctx context.Context, scores []Score, full bool) error
 	if err := d.Ledger.Bind(ctx, d.Job, d.name(), identity); err != nil {
 		return err
 	}
+	changed, err := d.Ledger.Shape(ctx, d.Job, d.name(), d.target.Shape)
+	if err != nil {
+		return err
+	}
+	if changed {
+		d.log.Warn("the target's object or mapping is not what it was: every score is due again")
+	}
 	if full {
 		if err := d.Ledger.Doubt(ctx, d.Job, d.name()); err != nil {
 			return err

@@ -95,6 +95,7 @@ func everything(_ *pipeline.Run, _ string, scores []pipeline.Score, confirmed it
 // memory is a Ledger in memory that also keeps the order of its calls.
 type memory struct {
 	calls     []string
+	shape     string
 	intents   map[string]pipeline.Change
 	confirmed map[string]pipeline.Confirmed
 	unsettled time.Time
@@ -128,6 +129,15 @@ func (m *memory) Confirmed(context.Context, string, string) iter.Seq2[pipeline.C
 			}
 		}
 	}
+}
+
+func (m *memory) Shape(ctx context.Context, _, _, shape string) (bool, error) {
+	changed := m.shape != "" && m.shape != shape
+	m.shape = shape
+	if changed {
+		return true, m.Doubt(ctx, "", "")
+	}
+	return false, nil
 }
 
 func (m *memory) Doubt(context.Context, string, string) error {

@@ -78,6 +78,9 @@ type Ledger interface {
 	Bind(ctx context.Context, job, target, identity string) error
 	// Confirmed yields, in ascending order of key, what the target confirmed or may have received.
 	Confirmed(ctx context.Context, job, target string) iter.Seq2[Confirmed, error]
+	// Shape records how scores are written to a target (its object and mapping, as one text). If that differs from the
+	// last time, whatever the target confirmed is in doubt, as Doubt has it, and changed is true.
+	Shape(ctx context.Context, job, target, shape string) (changed bool, err error)
 	// Doubt makes everything the target confirmed Unsure, until it is confirmed again: whatever has a score is due.
 	Doubt(ctx context.Context, job, target string) error
 	// Unsettled returns the last moment at which a write that is still without an answer may have left; the zero time if

@@ -16,6 +16,8 @@ const finishTimeout = 10 * time.Second
 // Target is a sink with what the Runner must know of it.
 type Target struct {
 	Sink Sink
+	// Shape tells one way of writing scores to the sink from another: its object and mapping, as one text.
+	Shape string
 	// Settle is how long a request can go on after its sender died. Until it has passed since the last open intent, no
 	// other value is sent: the late request could overwrite it.
 	Settle time.Duration
@@ -100,23 +102,32 @@ func (s *Summary) finish(ctx context.Context, err error) {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		s.End = Interrupted
-	case err != nil && s.Accepted == 0, s.Sent > 0 && s.Accepted == 0:
+	case err != nil && s.Accepted == 0, s.Sent > 0 && s.Accepted == 0 && s.Unchanged == 0:
 		s.End = Failed
-	case err != nil, s.Rejected > 0, s.Accepted < s.Changes, s.Created > 0:
+	case err != nil, s.Rejected > 0, s.Accepted < s.Changes, s.Created > 0, s.overtaken():
 		s.End = Partial
 	default:
 		s.End = OK
 	}
 	switch {
+	case s.End == Interrupted:
+		s.Reason = fmt.Sprintf("stopped (%v): %v", context.Cause(ctx), err)
 	case err != nil:
 		s.Reason = err.Error()
 	case s.Accepted < s.Changes:
 		s.Reason = fmt.Sprintf("%d of %d changes were not accepted", s.Changes-s.Accepted, s.Changes)
+	case s.overtaken():
+		s.Reason = fmt.Sprintf("%d leads hold a version that is newer than now: was this machine's clock ahead once?", s.Superseded)
 	case s.Created > 0:
 		s.Reason = fmt.Sprintf("%d records were created that were not in the org", s.Created)
 	case s.Rejected > 0:
 		s.Reason = fmt.Sprintf("%d of %d rows could not be scored", s.Rejected, s.Read)
 	}
+}
+
+// overtaken says whether a run as of now met newer versions, which only a wrong clock makes.
+func (s *Summary) overtaken() bool {
+	return s.Superseded > 0 && s.Started.Sub(s.AsOf) < time.Minute
 }
 
 // score drains the source and scores what it gives; the scores come back in ascending order of key, each key once.

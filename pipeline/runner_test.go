@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"math"
 	"reflect"
@@ -59,7 +60,7 @@ func TestRunEnds(t *testing.T) {
 			pipeline.Delivery{Changes: 1, Sent: 1, Accepted: 1, APICalls: 1}},
 		{"a row refused by the target", five(), &org{answer: refuse("b")}, pipeline.Partial, "1 of 5 changes were not accepted",
 			pipeline.Delivery{Changes: 5, Sent: 5, Accepted: 4, Refused: 1, APICalls: 3}},
-		{"every row refused is no success", five(), &org{answer: refuse("abcde")}, pipeline.Failed, "5 of 5 changes were not accepted",
+		{"a first delivery of which every row is refused is no success", five(), &org{answer: refuse("abcde")}, pipeline.Failed, "5 of 5 changes were not accepted",
 			pipeline.Delivery{Changes: 5, Sent: 5, Refused: 5, APICalls: 3}},
 		{"the target goes down half-way", five(), &org{err: down, failAfter: 1}, pipeline.Partial, "deliver to org: 503",
 			pipeline.Delivery{Changes: 5, Sent: 2, Accepted: 2, NotSent: 3, APICalls: 1}},
@@ -175,6 +176,51 @@ func TestAFullRunThatIsCutShortIsFinishedByTheNext(t *testing.T) {
 	}
 }
 
+func TestStandingRefusalsDoNotMakeALaterRunAFailure(t *testing.T) {
+	sink := &org{answer: func(key string) pipeline.Outcome {
+		if key == "b" {
+			return pipeline.Outcome{Key: key, Status: pipeline.Refused, Code: "FIELD_CUSTOM_VALIDATION_EXCEPTION"}
+		}
+		return pipeline.Outcome{Key: key, Status: pipeline.Accepted}
+	}}
+	r := runner(five(), newMemory(), sink)
+	for range 2 {
+		if s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || s.End != pipeline.Partial {
+			t.Errorf("ended %s, %v", s.End, err)
+		}
+	}
+}
+
+func TestAChangedMappingMakesEveryScoreDue(t *testing.T) {
+	sink := &org{}
+	r := runner(five(), newMemory(), sink)
+	r.Targets[0].Shape = "Lead: score"
+	for _, step := range []struct {
+		shape string
+		sent  int
+	}{{"Lead: score", 5}, {"Lead: score", 0}, {"Lead: score, grade", 5}, {"Lead: score, grade", 0}} {
+		r.Targets[0].Shape = step.shape
+		if s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || s.Sent != step.sent {
+			t.Errorf("%s: sent %d, want %d; %v", step.shape, s.Sent, step.sent, err)
+		}
+	}
+}
+
+func TestVersionsFromTheFutureAreNoQuietSuccess(t *testing.T) {
+	ahead := func(*pipeline.Run, string, []pipeline.Score, iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
+		return pipeline.Decision{Superseded: 5}, nil
+	}
+	r := runner(five(), newMemory(), &org{})
+	r.Decide = ahead
+	now := time.Now()
+	if s, _ := r.Run(t.Context(), pipeline.Request{AsOf: now}); s.End != pipeline.Partial || !strings.Contains(s.Reason, "newer than now") {
+		t.Errorf("as of now: ended %s because %q", s.End, s.Reason)
+	}
+	if s, _ := r.Run(t.Context(), pipeline.Request{AsOf: now.Add(-time.Hour)}); s.End != pipeline.OK {
+		t.Errorf("as of an hour ago: ended %s because %q", s.End, s.Reason)
+	}
+}
+
 func TestACreatedRecordIsAnIncident(t *testing.T) {
 	sink := &org{answer: func(key string) pipeline.Outcome {
 		return pipeline.Outcome{Key: key, Status: pipeline.Accepted, Created: key == "c"}
@@ -249,12 +295,12 @@ func TestAnUnknownOutcomeKeepsItsIntentOpen(t *testing.T) {
 }
 
 func TestASignalStopsAtTheNextRequestAndEverythingIsRecorded(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancelCause(t.Context())
 	ledger := newMemory()
-	sink := &org{onRequest: cancel}
+	sink := &org{onRequest: func() { cancel(errors.New("terminated signal received")) }}
 	s, err := runner(five(), ledger, sink).Run(ctx, pipeline.Request{AsOf: asOf})
-	if s.End != pipeline.Interrupted || !errors.Is(err, context.Canceled) {
-		t.Errorf("ended %s, %v", s.End, err)
+	if s.End != pipeline.Interrupted || !errors.Is(err, context.Canceled) || !strings.Contains(s.Reason, "stopped (terminated signal received)") {
+		t.Errorf("ended %s because %q, %v", s.End, s.Reason, err)
 	}
 	if s.Accepted != 2 || s.NotSent != 3 || len(ledger.confirmed) != 2 || len(ledger.intents) != 0 {
 		t.Errorf("accepted %d, not sent %d, confirmed %d, intents %d", s.Accepted, s.NotSent, len(ledger.confirmed), len(ledger.intents))

@@ -74,6 +74,9 @@ type Outcome struct {
 	// Final is set on a Refused record that will never take a score again (converted, deleted): the same score is not
 	// offered to it twice.
 	Final bool
+	// Late is set on an Accepted change of which an earlier request was never answered: that one may still arrive, and
+	// until it can't any more no other value may be sent.
+	Late bool
 	// Created is set when an upsert inserted a record that was not there: an incident, for a score is no reason to make
 	// a lead (or to bring an erased one back).
 	Created bool

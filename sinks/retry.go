@@ -42,7 +42,7 @@ func (b Backoff) wait(n int) time.Duration {
 //
 // An Accepted or Refused row is confirmed when the target answers. A Retry or Unknown one is held back until it is
 // settled or the tries are spent, and so is reported once. A row that was once Unknown is settled by nothing but
-// Accepted: a later refusal does not say whether the first request was applied.
+// Accepted: a later refusal does not say whether the first request was applied. It is then marked Late.
 func Retry(sink pipeline.Sink, backoff Backoff, log *slog.Logger) pipeline.Sink {
 	return &retry{Sink: sink, backoff: backoff, log: log.With("target", sink.Name())}
 }
@@ -57,7 +57,7 @@ type retry struct {
 func (r *retry) Preflight(ctx context.Context) (string, error) {
 	for n := 0; ; n++ {
 		identity, err := r.Sink.Preflight(ctx)
-		if !again(err) || n+1 >= r.backoff.Tries || r.pause(ctx, n, "preflight", 0, err) != nil {
+		if !again(err) || n+1 >= r.backoff.Tries || r.pause(ctx, r.log, n, "preflight", 0, err) != nil {
 			return identity, err
 		}
 	}
@@ -66,6 +66,7 @@ func (r *retry) Preflight(ctx context.Context) (string, error) {
 // Write sends the changes, and what remains of them again, within the tries and within ctx.
 func (r *retry) Write(ctx context.Context, run *pipeline.Run, model string, changes []pipeline.Change,
 	confirm func([]pipeline.Outcome) error) error {
+	log := r.log.With("run_id", run.ID, "job", run.Job)
 	d := delivery{confirm: confirm, left: changes, held: map[string]pipeline.Outcome{}}
 	for n := 0; ; n++ {
 		before := len(d.left)
@@ -75,7 +76,7 @@ func (r *retry) Write(ctx context.Context, run *pipeline.Run, model string, chan
 			n = 0
 		}
 		done := len(d.left) == 0 || d.failed != nil || err != nil && !again(err)
-		if done || n+1 >= r.backoff.Tries || r.pause(ctx, n, "deliver", len(d.left), err) != nil {
+		if done || n+1 >= r.backoff.Tries || r.pause(ctx, log, n, "deliver", len(d.left), err) != nil {
 			if err == nil && len(d.left) > 0 {
 				err = ctx.Err()
 			}
@@ -90,7 +91,7 @@ func again(err error) bool {
 }
 
 // pause waits before the next try; its error says that ctx ended, or would end before the wait does.
-func (r *retry) pause(ctx context.Context, n int, what string, rows int, err error) error {
+func (r *retry) pause(ctx context.Context, log *slog.Logger, n int, what string, rows int, err error) error {
 	wait := r.backoff.wait(n)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
 		return context.DeadlineExceeded
@@ -102,7 +103,7 @@ func (r *retry) pause(ctx context.Context, n int, what string, rows int, err err
 	if err != nil {
 		attrs = append(attrs, "reason", err.Error())
 	}
-	r.log.Warn("trying again", attrs...)
+	log.Warn("trying again", attrs...)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -136,6 +137,7 @@ func (d *delivery) take(outcomes []pipeline.Outcome) error {
 			d.held[o.Key] = o
 			continue
 		}
+		o.Late = d.held[o.Key].Status == pipeline.Unknown
 		delete(d.held, o.Key)
 		d.settled[o.Key] = true
 		final = append(final, o)

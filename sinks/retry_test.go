@@ -81,7 +81,7 @@ func TestWrite(t *testing.T) {
 		{"a locked row is sent again, alone", []try{{"accepted retry accepted", nil}, {"accepted", nil}},
 			"[a b c] [b]", "a accepted, c accepted, b accepted", nil},
 		{"a lost answer and what came after it", []try{{"accepted unknown -", busy}, {"accepted accepted", nil}},
-			"[a b c] [b c]", "a accepted, b accepted, c accepted", nil},
+			"[a b c] [b c]", "a accepted, b accepted late, c accepted", nil},
 		{"tries are spent", []try{{"unknown - -", busy}, {"unknown - -", busy}, {"unknown - -", busy}},
 			"[a b c] [a b c] [a b c]", "a unknown", busy},
 		{"a lock that stays is reported once, at the end",
@@ -90,7 +90,7 @@ func TestWrite(t *testing.T) {
 		{"each settled row starts the count anew",
 			[]try{{"unknown - -", busy}, {"accepted - -", busy}, {"- -", busy}, {"accepted -", busy}, {"-", busy},
 				{"accepted", nil}},
-			"[a b c] [a b c] [b c] [b c] [c] [c]", "a accepted, b accepted, c accepted", nil},
+			"[a b c] [a b c] [b c] [b c] [c] [c]", "a accepted late, b accepted, c accepted", nil},
 		{"a refusal does not settle what may have been applied", []try{{"unknown - -", busy},
 			{"refused accepted accepted", nil}, {"refused", nil}, {"refused", nil}},
 			"[a b c] [a b c] [a] [a]", "b accepted, c accepted, a unknown", nil},
@@ -139,7 +139,11 @@ func write(ctx context.Context, sink pipeline.Sink) (confirmed []string, err err
 				return fmt.Errorf("%s was reported twice", o.Key)
 			}
 			seen[o.Key] = true
-			confirmed = append(confirmed, o.Key+" "+o.Status.String())
+			word := o.Key + " " + o.Status.String()
+			if o.Late {
+				word += " late"
+			}
+			confirmed = append(confirmed, word)
 		}
 		return nil
 	})

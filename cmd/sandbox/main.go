@@ -39,7 +39,11 @@ func execute(ctx context.Context) int {
 	if child, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(child.ExitCode(), 1)
 	}
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "sandbox: stopped, and cleaned up")
+		return 1
+	case err != nil:
 		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
 		return 1
 	}

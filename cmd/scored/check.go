@@ -124,6 +124,16 @@ func checkLedger(path string) error {
 	return l.Close()
 }
 
+// checkBound holds a target against what the ledger has of it.
+func checkBound(ctx context.Context, path, job, target, identity string) error {
+	l, err := ledger.OpenReadOnly(path)
+	if err != nil {
+		return nil // said already of the ledger itself
+	}
+	defer l.Close()
+	return l.CheckBound(ctx, job, target, identity)
+}
+
 func (c *checker) job(ctx context.Context, cfg *configs.Config, jc configs.Job) {
 	bundle, err := loadBundle(jc.Bundle)
 	c.result("bundle", jc.Bundle, describe(bundle, err), err)
@@ -144,6 +154,9 @@ func (c *checker) job(ctx context.Context, cfg *configs.Config, jc configs.Job) 
 	}
 	for i, t := range targets {
 		identity, err := t.Sink.Preflight(ctx)
+		if err == nil {
+			err = checkBound(ctx, ledgerPath(cfg), jc.Name, t.Sink.Name(), identity)
+		}
 		c.result("target", t.Sink.Name(), fmt.Sprintf("org %s, all %d fields of %s can be written", identity,
 			len(jc.Targets[i].Fields), jc.Targets[i].Object), err)
 	}

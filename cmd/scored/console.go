@@ -56,7 +56,7 @@ func (c *console) draw(stage string, done, total int) {
 	if stage != c.stage || c.bar == nil {
 		c.clear()
 		c.bar = progressbar.NewOptions(max(total, -1), progressbar.OptionSetWriter(c.errOut), progressbar.OptionSetDescription(stage),
-			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"), progressbar.OptionClearOnFinish())
+			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
 		if total == 0 {
 			c.bar.ChangeMax(-1)
 		}

@@ -30,6 +30,9 @@ func datasetCommand(config *string) *cobra.Command {
 				return usage{errors.New("--out names the CSV file to write")}
 			}
 			windows, err := parseWindows(from, to, step)
+			if err == nil && windows.to.After(time.Now()) {
+				err = fmt.Errorf("--to %s is in the future: nobody knows yet what the script would give", to)
+			}
 			if err != nil {
 				return usage{err}
 			}
@@ -141,7 +144,13 @@ func (d *dataset) write(ctx context.Context, path string) error {
 		d.console.progress("snapshots", i+1, len(d.windows.ends))
 	}
 	d.console.end()
-	d.rows = f.rows
+	if d.rows = f.rows; d.rows == 0 {
+		return &pipeline.Problem{Err: errors.New("the script gives no rows as of any of the instants"),
+			Hint: "check --from and --to against what the source tables hold"}
+	}
+	if d.labels != nil && f.unlabelled > 0 {
+		d.log.Warn("rows without a label", "rows", f.unlabelled, "of", f.rows)
+	}
 	return f.keep(sidecar{
 		Job: d.job.Name, Key: d.job.Key, Label: f.label, From: d.windows.from, To: d.windows.to, Step: d.windows.step.String(),
 		AsOf: d.windows.ends, Rows: f.rows, SQLDigest: d.source.Digest(), Columns: f.columns,

@@ -45,6 +45,8 @@ type datasetFile struct {
 	label   *string
 	columns []sidecarColumn
 	rows    int
+
+	unlabelled int // of rows
 }
 
 func newDatasetFile(path, key string) (*datasetFile, error) {
@@ -88,6 +90,10 @@ func (f *datasetFile) keep(s sidecar) error {
 func (f *datasetFile) begin(columns []pipeline.Column, label string) ([]byte, error) {
 	described := make([]sidecarColumn, len(columns))
 	for i, c := range columns {
+		if c.Name == label {
+			return nil, &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("the label %s is a feature, too", label),
+				Hint: "give the label a name of its own in the labels script"}
+		}
 		if c.Kind == pipeline.Unsupported {
 			return nil, &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("column %s is a %s", c.Name, c.Type),
 				Hint: "a feature is a number or a text: cast it in the script"}
@@ -131,12 +137,14 @@ type snapshotRows struct {
 	lines  bytes.Buffer
 	csv    *csv.Writer
 	seen   map[string]bool
+
+	unlabelled int
 }
 
 func (s *snapshotRows) Begin(columns []pipeline.Column) error {
 	s.lines.Reset()
 	s.csv = csv.NewWriter(&s.lines)
-	s.seen = map[string]bool{}
+	s.seen, s.unlabelled = map[string]bool{}, 0
 	header, err := s.file.begin(columns, s.labels.name)
 	if header != nil {
 		s.header = header
@@ -151,7 +159,8 @@ func (s *snapshotRows) Add(b *pipeline.Batch) error {
 	record := make([]string, 0, len(b.Columns)+3)
 	for i, key := range b.Keys {
 		if key == "" || s.seen[key] {
-			return fmt.Errorf("key %q is missing or occurs twice: a run would reject its rows, so no model may learn from them", key)
+			return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("key %q is missing or occurs twice", key),
+				Hint: "a run would reject these rows, so no model may learn from them: mend the script"}
 		}
 		s.seen[key] = true
 		record = append(record[:0], at, key)
@@ -162,6 +171,7 @@ func (s *snapshotRows) Add(b *pipeline.Batch) error {
 			value, ok := s.labels.values[key]
 			if !ok {
 				value = math.NaN()
+				s.unlabelled++
 			}
 			record = append(record, number(value))
 		}
@@ -178,6 +188,7 @@ func (s *snapshotRows) flush() error {
 		return err
 	}
 	s.file.rows += len(s.seen)
+	s.file.unlabelled += s.unlabelled
 	for _, part := range [][]byte{s.header, s.lines.Bytes()} {
 		if _, err := s.file.buf.Write(part); err != nil {
 			return fmt.Errorf("write data set: %w", err)

@@ -28,6 +28,8 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A reader that goes away, as head does, must not end a run in the middle.
+	signal.Ignore(syscall.SIGPIPE)
 	// After the first signal the run stops at the next request boundary; a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -69,6 +69,40 @@ func TestNewEventsSendOnlyTheLeadsConcerned(t *testing.T) {
 	}
 }
 
+func TestAFieldAddedToTheMappingIsFilledForEveryLead(t *testing.T) {
+	w := newWorld(t)
+	const field = "          - {field: Lead_Score_Probability__c, value: probability}\n"
+	scored(t, "run", leads, "-c", config(t, field, "")).want(t, exitOK)
+	s := scored(t, "run", leads, "-c", config(t)).want(t, exitOK, "object or mapping is not what it was").summary(t)
+	filled := 0
+	for _, r := range w.Org.Records("Lead") {
+		if r.Fields["Lead_Score_Probability__c"] != nil {
+			filled++
+		}
+	}
+	if s.Sent != s.Scored || filled != s.Scored {
+		t.Errorf("sent %d and filled %d of %d", s.Sent, filled, s.Scored)
+	}
+}
+
+func TestALeadThatIsNotInTheOrgIsAnIncident(t *testing.T) {
+	w := newWorld(t)
+	c := config(t)
+	key := regexp.MustCompile(`L\d{6}`).FindString(scored(t, "run", leads, "-c", c, "--dry-run").out)
+	for _, r := range w.Org.Records("Lead") {
+		if r.Fields["Lead_Key__c"] == key {
+			if err := w.Org.Purge("Lead", r.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// An org that asks for no more than a key makes the lead; this one asks for a name and refuses.
+	s := scored(t, "run", leads, "-c", c).want(t, exitPartial, key, "REQUIRED_FIELD_MISSING").summary(t)
+	if s.Refused != 1 || s.Accepted != s.Scored-1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestDryRunShowsAndWritesNothing(t *testing.T) {
 	w := newWorld(t)
 	c := config(t)

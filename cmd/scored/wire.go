@@ -104,7 +104,8 @@ func findJob(cfg *configs.Config, name string) (configs.Job, error) {
 func newSource(cfg *configs.Config, path, key string, log *slog.Logger) (source, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("read script: %w", err)}
+		return nil, &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("read script: %w", err),
+			Hint: "the job's dataprep names it, relative to the config file; --labels relative to where you are"}
 	}
 	script, err := warehouse.ParseScript(path, text)
 	if err != nil {
@@ -135,12 +136,17 @@ func newTargets(cfg *configs.Config, jc configs.Job, log *slog.Logger) ([]pipeli
 	for _, tc := range jc.Targets {
 		sink, err := newSalesforce(cfg.Salesforce, tc, log)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("job %s, target %s: %w", jc.Name, tc.Name, err)
 		}
 		retried := sinks.Retry(sink, sinks.Backoff{Tries: 4, First: time.Second, Max: 8 * time.Second}, log)
-		targets = append(targets, pipeline.Target{Sink: retried, Settle: cfg.Salesforce.Timeout})
+		targets = append(targets, pipeline.Target{Sink: retried, Shape: shape(tc), Settle: cfg.Salesforce.Timeout})
 	}
 	return targets, nil
+}
+
+// shape is all of a target that decides what is written where.
+func shape(tc configs.Target) string {
+	return fmt.Sprintf("%s %s %s %v", tc.Operation, tc.Object, tc.ExternalID, tc.Fields)
 }
 
 func newSalesforce(sc configs.Salesforce, tc configs.Target, log *slog.Logger) (*salesforce.Sink, error) {

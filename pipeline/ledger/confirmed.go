@@ -71,15 +71,16 @@ func (l *Ledger) eachConfirmed(
 
 // Unsettled returns an instant after which no write without an answer was sent; the zero time if there is no such
 // write. That is the end of the newest run that has one: its intents are older than its requests. A run whose process
-// died ended, at the latest, when the ledger was opened again.
+// died ended, at the latest, when the ledger was opened again. Writes that were sent again, and then answered, count too.
 func (l *Ledger) Unsettled(ctx context.Context, job, target string) (time.Time, error) {
 	if l.read == nil {
 		return time.Time{}, nil
 	}
 	var last sql.NullInt64
-	err := l.read.QueryRowContext(ctx, `SELECT max(max(at, ifnull(ended, at)))
-		FROM intents JOIN runs ON runs.number = intents.run
-		WHERE target = (SELECT number FROM targets WHERE job = ? AND name = ?)`, job, target).Scan(&last)
+	err := l.read.QueryRowContext(ctx, `SELECT max(at) FROM (
+		SELECT max(at, ifnull(ended, at)) AS at FROM intents JOIN runs ON runs.number = intents.run
+			WHERE target = (SELECT number FROM targets WHERE job = ?1 AND name = ?2)
+		UNION ALL SELECT late FROM targets WHERE job = ?1 AND name = ?2)`, job, target).Scan(&last)
 	if err != nil || !last.Valid {
 		return time.Time{}, l.explain(err)
 	}

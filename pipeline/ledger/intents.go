@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"scored/pipeline"
@@ -44,15 +45,17 @@ func (l *Ledger) Intend(ctx context.Context, run *pipeline.Run, target, model st
 
 // Doubt makes everything that the target confirmed due again.
 func (l *Ledger) Doubt(ctx context.Context, job, target string) error {
-	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE confirmed SET doubted = 1
-			WHERE target = (SELECT number FROM targets WHERE job = ? AND name = ?)`, job, target)
-		return err
-	})
+	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error { return doubt(ctx, tx, job, target) })
 	if err != nil {
 		return fmt.Errorf("doubt what %s confirmed: %w", target, err)
 	}
 	return nil
+}
+
+func doubt(ctx context.Context, tx *sql.Tx, job, target string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE confirmed SET doubted = 1
+		WHERE target = (SELECT number FROM targets WHERE job = ? AND name = ?)`, job, target)
+	return err
 }
 
 // Confirm settles intents of the run, all of them or, if one of the keys has none, nothing. A write that was accepted, or
@@ -74,7 +77,10 @@ func (l *Ledger) Confirm(ctx context.Context, run *pipeline.Run, target string, 
 				return err
 			}
 		}
-		return nil
+		if slices.ContainsFunc(outcomes, func(o pipeline.Outcome) bool { return o.Late }) {
+			_, err = tx.ExecContext(ctx, `UPDATE targets SET late = ? WHERE number = ?`, millis(time.Now()), targetNumber)
+		}
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("confirm %d outcomes of run %s at %s: %w", len(outcomes), run.ID, target, err)

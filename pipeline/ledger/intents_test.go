@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"scored/pipeline"
 	"scored/pipeline/ledger"
@@ -89,6 +90,56 @@ func TestWhatWasRefusedForGoodIsNotOfferedTwice(t *testing.T) {
 	want := []pipeline.Confirmed{{Key: "k", Score: 2, Grade: "B", Model: model, Version: run.Version}}
 	if got := confirmed(t, l); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestARequestThatWasNeverAnsweredIsRememberedAfterItsRowsWereAccepted(t *testing.T) {
+	l := fresh(t)
+	unsettled := func() time.Time {
+		at, err := l.Unsettled(t.Context(), job, target)
+		check(t, err)
+		return at
+	}
+	first := begin(t, l, 0)
+	intend(t, l, first, change("k", 1))
+	confirm(t, l, first, pipeline.Accepted, "k")
+	if at := unsettled(); !at.IsZero() {
+		t.Errorf("unsettled since %v, want never", at)
+	}
+	second := begin(t, l, 1)
+	intend(t, l, second, change("k", 2))
+	start := time.Now().Add(-time.Second)
+	check(t, l.Confirm(t.Context(), second, target, []pipeline.Outcome{{Key: "k", Status: pipeline.Accepted, Late: true}}))
+	if at := unsettled(); at.Before(start) {
+		t.Errorf("unsettled since %v, want now", at)
+	}
+}
+
+func TestCheckBoundSaysWhatBindWould(t *testing.T) {
+	l := fresh(t)
+	check(t, l.CheckBound(t.Context(), job, target, org))
+	check(t, l.CheckBound(t.Context(), job, "unheard of", "another"))
+	err := l.CheckBound(t.Context(), job, target, "00D000000000002")
+	if pipeline.ClassOf(err) != pipeline.Configuration || err.Error() == "" || pipeline.HintOf(err) == "" {
+		t.Errorf("class %d, %v", pipeline.ClassOf(err), err)
+	}
+	check(t, l.CheckBound(t.Context(), job, target, org))
+}
+
+func TestAnotherShapeIsADoubtAboutEverything(t *testing.T) {
+	l := fresh(t)
+	run := begin(t, l, 0)
+	intend(t, l, run, change("k", 1))
+	confirm(t, l, run, pipeline.Accepted, "k")
+	for _, step := range []struct {
+		shape           string
+		changed, unsure bool
+	}{{"Lead: score", false, false}, {"Lead: score", false, false}, {"Lead: score, grade", true, true}, {"Lead: score, grade", false, true}} {
+		changed, err := l.Shape(t.Context(), job, target, step.shape)
+		check(t, err)
+		if got := confirmed(t, l)[0].Unsure; changed != step.changed || got != step.unsure {
+			t.Errorf("%s: changed %t, unsure %t, want %t and %t", step.shape, changed, got, step.changed, step.unsure)
+		}
 	}
 }
 

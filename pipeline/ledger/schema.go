@@ -89,7 +89,7 @@ func (l *Ledger) explain(err error) error {
 	switch result.Code() & 0xff { // the rest are details of the same code
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("%w: the file is damaged", named),
-			Hint: "restore it from a backup, or move it away with its -wal and -shm files: " +
+			Hint: "restore it from a backup and run once with --full, or move it away with its -wal and -shm files: " +
 				"the next run starts a new one and sends every score again"}
 	case sqlite3.SQLITE_FULL:
 		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named,

@@ -20,9 +20,7 @@ func (l *Ledger) Bind(ctx context.Context, job, target, identity string) error {
 		err := tx.QueryRowContext(ctx, `INSERT INTO targets (job, name, identity) VALUES (?, ?, ?)
 			ON CONFLICT DO UPDATE SET identity = identity RETURNING identity`, job, target, identity).Scan(&bound)
 		if err == nil && bound != identity {
-			err = &pipeline.Problem{Class: pipeline.Configuration,
-				Err:  fmt.Errorf("it belongs to %s, and the config points at %s", bound, identity),
-				Hint: "give each org its own state_dir, or point the config back at " + bound}
+			err = foreign(bound, identity)
 		}
 		return err
 	})
@@ -30,6 +28,53 @@ func (l *Ledger) Bind(ctx context.Context, job, target, identity string) error {
 		return fmt.Errorf("bind %s of job %s: %w", target, job, err)
 	}
 	return nil
+}
+
+// CheckBound says whether Bind would refuse the identity; it changes nothing.
+func (l *Ledger) CheckBound(ctx context.Context, job, target, identity string) error {
+	if l.read == nil {
+		return nil
+	}
+	var bound string
+	err := l.read.QueryRowContext(ctx, `SELECT identity FROM targets WHERE job = ? AND name = ?`, job, target).Scan(&bound)
+	switch {
+	case errors.Is(err, sql.ErrNoRows), err == nil && bound == identity:
+		return nil
+	case err != nil:
+		return fmt.Errorf("read whose records of %s the ledger has: %w", target, l.explain(err))
+	default:
+		return fmt.Errorf("ledger of %s of job %s: %w", target, job, foreign(bound, identity))
+	}
+}
+
+// foreign is the problem of a target that is another than the ledger's records are of.
+func foreign(bound, identity string) error {
+	return &pipeline.Problem{Class: pipeline.Configuration,
+		Err:  fmt.Errorf("it belongs to %s, and the config points at %s", bound, identity),
+		Hint: "give each org its own state_dir, or point the config back at " + bound}
+}
+
+// Shape records how scores are written to a target. If that is new, all that the target confirmed is due again.
+func (l *Ledger) Shape(ctx context.Context, job, target, shape string) (changed bool, err error) {
+	err = l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		var before string
+		err := tx.QueryRowContext(ctx, `SELECT shape FROM targets WHERE job = ? AND name = ?`, job, target).Scan(&before)
+		if err != nil || before == shape {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE targets SET shape = ? WHERE job = ? AND name = ?`, shape, job, target); err != nil {
+			return err
+		}
+		changed = before != ""
+		if !changed {
+			return nil
+		}
+		return doubt(ctx, tx, job, target)
+	})
+	if err != nil {
+		return false, fmt.Errorf("record the shape of %s of job %s: %w", target, job, err)
+	}
+	return changed, nil
 }
 
 // numbers finds the rows of a run and its target.

@@ -13,7 +13,7 @@ import (
 
 // What the operator can do about a bundle that is refused.
 const (
-	hintFolder = "point the job's model at a folder that scored-export wrote: manifest.json with its manifest.sha256, forest.bin and golden.csv"
+	hintFolder = "point the job's bundle at a folder that scored-export wrote: manifest.json with its manifest.sha256, forest.bin and golden.csv"
 	hintCopy   = "the bundle is not as it was exported: copy the whole folder again from where scored-export wrote it"
 	hintExport = "export the bundle again with the scored-export of this release; do not edit a bundle by hand"
 	hintGolden = "do not use this bundle: it does not reproduce the model that was trained; export it again, and if " +

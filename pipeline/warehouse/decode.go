@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -53,7 +54,8 @@ func padding(oid uint32) string {
 }
 
 // numberDecoder returns how a type that becomes a number is read in a format, or nil for other types. A number is the
-// float64 next to the value; the text of a float4 is read with 32 bits, so that it equals the binary.
+// float64 next to the value, beyond the largest an infinity; the text of a float4 is read with 32 bits, so that it
+// equals the binary.
 func numberDecoder(oid uint32, format int16) func([]byte) (float64, error) {
 	inBinary := format == binaryFormat
 	switch oid {
@@ -88,10 +90,10 @@ func numberDecoder(oid uint32, format int16) func([]byte) (float64, error) {
 func parseFloat(bits int) func([]byte) (float64, error) {
 	return func(raw []byte) (float64, error) {
 		v, err := strconv.ParseFloat(string(raw), bits)
-		if err != nil {
+		if err != nil && !errors.Is(err, strconv.ErrRange) {
 			return 0, errUnreadable
 		}
-		return v, nil
+		return v, nil // out of range v is an infinity: the row's fault, which the contract finds, and not the run's
 	}
 }
 
@@ -150,6 +152,7 @@ const (
 // numericDecoder reads a numeric in binary: the count of its digits in base 10,000, the weight of the first, the sign,
 // the scale for display, and the digits, 16 bits each. It goes through text, so that it equals the text format.
 func numericDecoder() func([]byte) (float64, error) {
+	parse := parseFloat(64)
 	var scratch []byte
 	return func(raw []byte) (float64, error) {
 		if len(raw) < 8 {
@@ -184,11 +187,7 @@ func numericDecoder() func([]byte) (float64, error) {
 		}
 		scratch = append(scratch, 'e')
 		scratch = strconv.AppendInt(scratch, int64(4*(weight-count+1)), 10)
-		v, err := strconv.ParseFloat(string(scratch), 64)
-		if err != nil {
-			return 0, errUnreadable
-		}
-		return v, nil
+		return parse(scratch)
 	}
 }
 

@@ -38,6 +38,9 @@ func TestBinaryNumerics(t *testing.T) {
 		{numeric(-1, numericPositive, 1), 0.0001},
 		{numeric(-3, numericPositive, 500), 5e-10},
 		{numeric(0, numericNaN), math.NaN()},
+		{numeric(100, numericPositive, 1), math.Inf(1)},
+		{numeric(math.MaxInt16, numericNegative, 1), math.Inf(-1)},
+		{numeric(-101, numericPositive, 1), 0},
 		{numeric(0, numericInfinite), math.Inf(1)},
 		{numeric(0, numericNegInfinite), math.Inf(-1)},
 	} {
@@ -45,9 +48,30 @@ func TestBinaryNumerics(t *testing.T) {
 			t.Errorf("%x: %v, %v; want %v", tt.raw, got, err, tt.want)
 		}
 	}
-	for _, raw := range [][]byte{nil, numeric(0, 0x1234), numeric(0, numericPositive, 10000), numeric(0, numericPositive, 1)[:9], numeric(math.MaxInt16, numericPositive, 1)} {
+	for _, raw := range [][]byte{nil, numeric(0, 0x1234), numeric(0, numericPositive, 10000), numeric(0, numericPositive, 1)[:9]} {
 		if got, err := decode(raw); err == nil {
 			t.Errorf("%x is read as %v", raw, got)
+		}
+	}
+}
+
+func TestTextBeyondTheLargestFloat(t *testing.T) {
+	inf := math.Inf(1)
+	for _, tt := range []struct {
+		oid  uint32
+		raw  string
+		want float64
+	}{
+		{pgtype.NumericOID, "1" + strings.Repeat("0", 400), inf},
+		{pgtype.NumericOID, "-1" + strings.Repeat("0", 400), -inf},
+		{pgtype.NumericOID, "0." + strings.Repeat("0", 400) + "1", 0},
+		{pgtype.Float8OID, "1e400", inf},
+		{pgtype.Float8OID, "-1e400", -inf},
+		{pgtype.Float8OID, "1e-400", 0},
+		{pgtype.Float4OID, "-1e39", -inf},
+	} {
+		if got, err := numberDecoder(tt.oid, textFormat)([]byte(tt.raw)); err != nil || !sameBits(got, tt.want) {
+			t.Errorf("type %d, %.10s...: %v, %v; want %v", tt.oid, tt.raw, got, err, tt.want)
 		}
 	}
 }
@@ -73,7 +97,7 @@ func TestATypeWithoutAName(t *testing.T) {
 
 // FuzzDecoders checks that no bytes of a server make a decoder panic, and that a dictionary gives back what it got.
 func FuzzDecoders(f *testing.F) {
-	for _, seed := range []string{"", "1", "-1.5e300", "NaN", "Infinity", "t", "\x00\x01", "\x7f\xff\xff\xff\xff\xff\xff\xff", "red ", " "} {
+	for _, seed := range []string{"", "1", "-1.5e300", "1e400", "NaN", "Infinity", "t", "\x00\x01", "\x7f\xff\xff\xff\xff\xff\xff\xff", "red ", " "} {
 		f.Add([]byte(seed))
 	}
 	f.Add(numeric(1, numericNegative, 1, 2345, 6780))

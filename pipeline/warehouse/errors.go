@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -141,47 +140,4 @@ func (e *queryError) problem() error {
 func isUndefined(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == "42704"
-}
-
-// connectError is why no connection came about.
-type connectError struct {
-	cause   error
-	passing bool // it may pass within minutes
-}
-
-func newConnectError(err error) *connectError {
-	e := &connectError{cause: err, passing: true}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || refusedTLS(err) {
-		e.passing = false
-	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		query := queryError{cause: pg}
-		e.passing = query.restartable() || strings.HasPrefix(pg.Code, "53")
-	}
-	return e
-}
-
-// refusedTLS recognizes a server without encryption; the driver has no type for it.
-func refusedTLS(err error) bool {
-	return strings.Contains(err.Error(), "server refused TLS connection")
-}
-
-func (e *connectError) Error() string {
-	return "connect to the warehouse: " + strings.Join(strings.Fields(e.cause.Error()), " ")
-}
-
-func (e *connectError) problem() error {
-	switch {
-	case e.passing:
-		return &pipeline.Problem{Class: pipeline.TryAgain, Err: e, Hint: "Check that the cluster is up and that warehouse.url names its host and port."}
-	case refusedTLS(e.cause):
-		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "The server offers no encryption: is warehouse.url the cluster's endpoint?"}
-	default:
-		if _, ok := errors.AsType[*pgconn.PgError](e.cause); ok {
-			return &pipeline.Problem{Class: pipeline.Configuration, Err: e,
-				Hint: "Check user, database and parameters in warehouse.url, and the file in warehouse.password_file."}
-		}
-		return &pipeline.Problem{Class: pipeline.Configuration, Err: e,
-			Hint: "The certificate is not one for this host by a known authority: name the authority's file in sslrootcert=..., or correct the host."}
-	}
 }

@@ -39,14 +39,18 @@ func (s *Script) LintPortable() []Finding { return s.lint(redshiftRules, portabl
 
 func (s *Script) lint(sets ...[]rule) []Finding {
 	l := linter{script: s, temporary: s.temporaryTables(), created: map[string]bool{}}
-	for _, st := range s.statements {
+	for i, st := range s.statements {
 		l.tokens = st.tokens
 		l.statement()
+		if i < len(s.statements)-1 {
+			l.discarded(st.verb())
+		}
 		for i := range st.tokens {
 			for _, set := range sets {
 				l.match(i, set)
 			}
 			l.clockLiteral(i)
+			l.quotedParameter(i)
 			l.average(i)
 		}
 	}
@@ -176,6 +180,14 @@ func (l *linter) clockLiteral(i int) {
 		l.find(t, what, instead)
 	default:
 		l.warn(t, what, instead+" if a time is meant")
+	}
+}
+
+// quotedParameter finds ':as_of', which is not replaced: nothing inside a literal is.
+func (l *linter) quotedParameter(i int) {
+	t := l.tokens[i]
+	if t.kind == literal && strings.EqualFold(strings.TrimSpace(strings.Trim(t.text, "'$")), asOf) {
+		l.find(t, "the parameter stands in quotes: it is text there", "write :as_of without them")
 	}
 }
 

@@ -57,6 +57,20 @@ func (l *linter) query() {
 	}
 }
 
+// discarded finds a query before the last statement that keeps its rows nowhere.
+func (l *linter) discarded(verb string) {
+	if verb != "select" && verb != "with" {
+		return
+	}
+	for i, t := range l.tokens {
+		if t.is("into") && !l.at(i-1).is(".") {
+			return
+		}
+	}
+	l.warn(l.tokens[0], "the result of this "+strings.ToUpper(verb)+" is thrown away: only that of the last statement is read",
+		"leave it out, or keep the rows with CREATE TEMP TABLE ... AS")
+}
+
 func (l *linter) create(first token) {
 	name, ok := createdTable(l.tokens)
 	if !ok {

@@ -54,6 +54,10 @@ func TestWhatADataprepScriptMustNotHold(t *testing.T) {
 		{"SELECT ' Today '::date", "as a time"},
 		{"SELECT DATE 'yesterday'", "as a time"},
 		{"SELECT CAST('tomorrow' AS timestamptz)", "as a time"},
+		// What is no parameter.
+		{"SELECT 1\nFROM t WHERE event_ts < ':as_of'", "x.sql:2:25: the parameter stands in quotes: it is text there; write :as_of without them"},
+		{"SELECT TIMESTAMP ' :AS_OF '", "x.sql:1:18: the parameter stands in quotes"},
+		{"SELECT $$:as_of$$::timestamp", "x.sql:1:8: the parameter stands in quotes"},
 		// What differs from run to run.
 		{"SELECT RANDOM()", "RANDOM"},
 		{`SELECT "random"()`, "RANDOM"},
@@ -137,6 +141,7 @@ func TestWhatADataprepScriptMayHold(t *testing.T) {
 		"SELECT x FROM t WHERE a = ANY (SELECT 1) AND updated BETWEEN 1 AND 2",
 		"SELECT ROW_NUMBER() OVER (PARTITION BY a ORDER BY b DESC), PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x), LISTAGG(x, ',') FROM t QUALIFY x = 1",
 		"SELECT TOP 10 NVL(a, b), DATEDIFF(day, a, b), MEDIAN(x) FROM t",
+		"SELECT 'as of :as_of', 'as_of', :as_of -- ':as_of'",
 		"SELECT insert, update, (deleted), returning FROM t",
 	} {
 		t.Run(sql, func(t *testing.T) {
@@ -152,6 +157,10 @@ func TestWarnings(t *testing.T) {
 		{"SELECT AVG(n), :as_of FROM t", "x.sql:1:8: warning: AVG of whole numbers"},
 		{"SELECT AVG(CASE WHEN a THEN n END), :as_of FROM t", "AVG of whole numbers"},
 		{"SELECT 1 WHERE s = 'today' AND t < :as_of", "if a time is meant"},
+		{"SELECT :as_of;\nSELECT 1", "x.sql:1:1: warning: the result of this SELECT is thrown away"},
+		{"SET search_path TO crm;\n  WITH a AS (SELECT :as_of) SELECT * FROM a; SELECT 1", "x.sql:2:3: warning: the result of this WITH is thrown away"},
+		{"(SELECT :as_of); SELECT 1", "the result of this SELECT"},
+		{"SELECT t.into, :as_of FROM t; SELECT 1", "the result of this SELECT"},
 		{"SELECT 1", "the script never uses :as_of"},
 		{"DROP TABLE IF EXISTS a; CREATE TEMP TABLE a AS SELECT :as_of AS t; SELECT * FROM a", "would drop a permanent table"},
 	} {
@@ -160,7 +169,10 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("%s: errors %q, warnings %q, want one of %q", tt.sql, errors, warnings, tt.want)
 		}
 	}
-	for _, sql := range []string{"SELECT AVG(n::float8), :as_of", "SELECT AVG(n * 1.0), AVG(CAST(n AS double precision)), :as_of", "SELECT t.avg, :as_of"} {
+	for _, sql := range []string{
+		"SELECT :as_of INTO TEMP a; WITH b AS (SELECT 1) SELECT * INTO #b FROM b; CREATE TEMP TABLE c AS SELECT 1; SELECT * FROM a",
+		"SELECT AVG(n::float8), :as_of", "SELECT AVG(n * 1.0), AVG(CAST(n AS double precision)), :as_of", "SELECT t.avg, :as_of",
+	} {
 		if _, warnings := lintOf(t, sql, (*Script).Lint); len(warnings) > 0 {
 			t.Errorf("%s: %q", sql, warnings)
 		}

@@ -67,6 +67,17 @@ SELECT * FROM (
 	})
 }
 
+func TestANumericBeyondFloat64IsItsRowsFault(t *testing.T) {
+	const sql = `SELECT * FROM (SELECT 1 AS lead_key, 5::numeric AS budget UNION ALL SELECT 2, 1e400 UNION ALL SELECT 3, -1e400
+UNION ALL SELECT 4, 1e-400) AS x ORDER BY lead_key`
+	bothFormats(t, sql, func(t *testing.T, s *Source) {
+		want := []float64{5, math.Inf(1), math.Inf(-1), 0}
+		if got := read(t, s).numbers["budget"]; !slices.EqualFunc(got, want, sameBits) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+}
+
 func sameBits(a, b float64) bool {
 	return math.IsNaN(a) && math.IsNaN(b) || math.Float64bits(a) == math.Float64bits(b)
 }

@@ -24,6 +24,8 @@ CREATE TABLE targets (
     job      TEXT NOT NULL,
     name     TEXT NOT NULL,
     identity TEXT NOT NULL,
+    shape    TEXT NOT NULL DEFAULT '', -- its object and mapping, when it was last written to
+    late     INTEGER,                  -- when the newest request left that was never answered and whose rows were sent again
     UNIQUE (job, name)
 ) STRICT;
 

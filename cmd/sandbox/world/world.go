@@ -57,7 +57,7 @@ func New(ctx context.Context, options crm.Options, out io.Writer) (_ *World, err
 		start := time.Now()
 		fmt.Fprintf(out, "%s ... ", step.what)
 		if err := step.do(ctx); err != nil {
-			fmt.Fprintln(out, "failed")
+			fmt.Fprintln(out, "not done")
 			return nil, fmt.Errorf("%s: %w", step.what, err)
 		}
 		fmt.Fprintf(out, "%.1f s\n", time.Since(start).Seconds())

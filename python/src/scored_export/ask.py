@@ -89,8 +89,10 @@ def dense(matrix: Any) -> Any:
 def checked_forest(name: str, forest: Any) -> RandomForestClassifier:
     """Return the forest, or refuse what is not a fitted binary random forest."""
     if type(forest) is not RandomForestClassifier:
+        instead = "; export its best_estimator_" if hasattr(forest, "best_estimator_") else ""
         raise ExportError(
             f"step {name!r} is a {type(forest).__name__}: a bundle carries a RandomForestClassifier, as the last step"
+            + instead
         )
     if not hasattr(forest, "estimators_"):
         raise ExportError(f"step {name!r} is not fitted: call fit first")
@@ -107,7 +109,10 @@ def column_names(model: Any) -> list[str]:
     """Return the raw columns in training order."""
     names = getattr(model, "feature_names_in_", None)
     if names is None:
-        raise ExportError("the pipeline does not know its columns' names: fit it on a DataFrame with text column names")
+        raise ExportError(
+            "the pipeline does not know its columns' names: fit it on a DataFrame with text column names, and let its "
+            "first step be a transformer (not 'passthrough', which does not remember them)"
+        )
     return [str(name) for name in names]
 
 
