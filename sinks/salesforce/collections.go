@@ -44,7 +44,7 @@ func (s *Sink) prepare(run *pipeline.Run, model string, changes []pipeline.Chang
 		if s.cfg.Operation == Update {
 			id, ok := normalID(c.Key)
 			if !ok {
-				b.refuse(i, "MALFORMED_ID", "not sent: the key is no Id of 15 characters, or of 18 with their checksum")
+				b.refuse(i, "MALFORMED_ID", "not sent: the key is no Id of 15 or 18 characters")
 				continue
 			}
 			keyField, key = "id", id
