@@ -60,7 +60,8 @@ func (r *Runner) Run(ctx context.Context, req Request) (*Summary, error) {
 	if err == nil {
 		refused, err = r.deliverAll(ctx, log, run, req.Full, scores, s)
 	}
-	s.finish(ctx, err)
+	s.Duration = time.Since(s.Started).Milliseconds()
+	s.End, s.Reason = s.end(ctx, err), s.reason(ctx, err)
 
 	logRows(log, rejected, refused)
 	err = r.record(ctx, s, rejected, refused, err)
@@ -94,40 +95,6 @@ func (r *Runner) summary(run *Run) *Summary {
 		ID: run.ID, Job: run.Job, Slot: slot, AsOf: run.AsOf, Attempt: run.Attempt, Version: run.Version,
 		Started: run.Started, Model: r.Model.Name(), ModelDigest: r.Model.Digest(), SQLDigest: r.Source.Digest(),
 	}
-}
-
-// finish derives how the run ended.
-func (s *Summary) finish(ctx context.Context, err error) {
-	s.Duration = time.Since(s.Started).Milliseconds()
-	switch {
-	case err != nil && ctx.Err() != nil:
-		s.End = Interrupted
-	case err != nil && s.Accepted == 0, s.Sent > 0 && s.Accepted == 0 && s.Unchanged == 0:
-		s.End = Failed
-	case err != nil, s.Rejected > 0, s.Accepted < s.Changes, s.Created > 0, s.overtaken():
-		s.End = Partial
-	default:
-		s.End = OK
-	}
-	switch {
-	case s.End == Interrupted:
-		s.Reason = fmt.Sprintf("stopped (%v): %v", context.Cause(ctx), err)
-	case err != nil:
-		s.Reason = err.Error()
-	case s.Accepted < s.Changes:
-		s.Reason = fmt.Sprintf("%d of %d changes were not accepted", s.Changes-s.Accepted, s.Changes)
-	case s.overtaken():
-		s.Reason = fmt.Sprintf("%d leads hold a version that is newer than now: was this machine's clock ahead once?", s.Superseded)
-	case s.Created > 0:
-		s.Reason = fmt.Sprintf("%d records were created that were not in the org", s.Created)
-	case s.Rejected > 0:
-		s.Reason = fmt.Sprintf("%d of %d rows could not be scored", s.Rejected, s.Read)
-	}
-}
-
-// overtaken says whether a run as of now met newer versions, which only a wrong clock makes.
-func (s *Summary) overtaken() bool {
-	return s.Superseded > 0 && s.Started.Sub(s.AsOf) < time.Minute
 }
 
 // score drains the source and scores what it gives; the scores come back in ascending order of key, each key once.

@@ -1,6 +1,10 @@
 package pipeline
 
-import "time"
+import (
+	"context"
+	"fmt"
+	"time"
+)
 
 // End is how a run ended.
 type End string
@@ -97,4 +101,43 @@ type Summary struct {
 	Duration    int64           `json:"dur_ms"`
 	End         End             `json:"end"`
 	Reason      string          `json:"reason,omitempty"`
+}
+
+// end derives how the run ended.
+func (s *Summary) end(ctx context.Context, err error) End {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return Interrupted
+	case err != nil && s.Accepted == 0, s.Sent > 0 && s.Accepted == 0 && s.Unchanged == 0:
+		return Failed
+	case err != nil, s.Rejected > 0, s.Accepted < s.Changes, s.Created > 0, s.overtaken():
+		return Partial
+	default:
+		return OK
+	}
+}
+
+// reason says why the run did not end ok; "" if it did.
+func (s *Summary) reason(ctx context.Context, err error) string {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Sprintf("stopped (%v): %v", context.Cause(ctx), err)
+	case err != nil:
+		return err.Error()
+	case s.Accepted < s.Changes:
+		return fmt.Sprintf("%d of %d changes were not accepted", s.Changes-s.Accepted, s.Changes)
+	case s.overtaken():
+		return fmt.Sprintf("%d leads hold a version that is newer than now: was this machine's clock ahead once?", s.Superseded)
+	case s.Created > 0:
+		return fmt.Sprintf("%d records were created that were not in the org", s.Created)
+	case s.Rejected > 0:
+		return fmt.Sprintf("%d of %d rows could not be scored", s.Rejected, s.Read)
+	default:
+		return ""
+	}
+}
+
+// overtaken says whether a run as of now met newer versions, which only a wrong clock makes.
+func (s *Summary) overtaken() bool {
+	return s.Superseded > 0 && s.Started.Sub(s.AsOf) < time.Minute
 }
