@@ -60,7 +60,8 @@ func (d *delivery) deliver(ctx context.Context, scores []Score, full bool) error
 
 func (d *delivery) name() string { return d.target.Sink.Name() }
 
-// settle waits until a request that an interrupted run may have left on its way can no longer arrive.
+// settle waits until a request that was never answered, of a run that died or of one that sent its rows again, can no
+// longer arrive.
 func (d *delivery) settle(ctx context.Context) error {
 	last, err := d.Ledger.Unsettled(ctx, d.Job, d.name())
 	if err != nil {
@@ -89,7 +90,7 @@ func (d *delivery) decide(ctx context.Context, scores []Score) (Decision, error)
 		return decision, fmt.Errorf("compare with what was confirmed: %w", err)
 	}
 	d.counts.Changes = len(decision.Changes)
-	d.counts.Unchanged, d.counts.Superseded = decision.Unchanged, decision.Superseded
+	d.counts.Unchanged, d.counts.Superseded, d.counts.Ahead = decision.Unchanged, decision.Superseded, decision.Ahead
 	d.log.Info("changes decided", "changed", len(decision.Changes), "unchanged", decision.Unchanged, "superseded", decision.Superseded)
 	return decision, nil
 }

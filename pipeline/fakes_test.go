@@ -131,6 +131,10 @@ func (m *memory) Confirmed(context.Context, string, string) iter.Seq2[pipeline.C
 	}
 }
 
+func (m *memory) Shaped(_ context.Context, _, _, shape string) (bool, error) {
+	return m.shape != "" && m.shape != shape, nil
+}
+
 func (m *memory) Shape(ctx context.Context, _, _, shape string) (bool, error) {
 	changed := m.shape != "" && m.shape != shape
 	m.shape = shape

@@ -29,7 +29,7 @@ func logSummary(log *slog.Logger, s *Summary, err error) {
 	attrs := []any{
 		"end", s.End, "slot", s.Slot, "as_of", s.AsOf, "model", s.Model, "model_digest", s.ModelDigest, "sql_digest", s.SQLDigest,
 		"rows_read", s.Read, "rows_scored", s.Scored, "rows_rejected", s.Rejected,
-		"rows_unchanged", s.Unchanged, "rows_superseded", s.Superseded, "rows_sent", s.Sent,
+		"rows_unchanged", s.Unchanged, "rows_superseded", s.Superseded, "rows_ahead", s.Ahead, "rows_sent", s.Sent,
 		"rows_accepted", s.Accepted, "rows_refused", s.Refused, "rows_unknown", s.Unknown, "rows_not_sent", s.NotSent,
 		"rows_created", s.Created, "api_calls", s.APICalls, "stages_ms", s.Stages, "dur_ms", s.Duration,
 	}

@@ -35,8 +35,12 @@ func (r *Runner) DryRun(ctx context.Context, req Request) (*Plan, error) {
 	plan := &Plan{Read: s.Read, Scored: s.Scored, Rejected: rejected}
 	for _, t := range r.Targets {
 		name := t.Sink.Name()
+		reshaped, err := r.Ledger.Shaped(ctx, r.Job, name, t.Shape)
+		if err != nil {
+			return nil, err
+		}
 		confirmed := r.Ledger.Confirmed(ctx, r.Job, name)
-		if req.Full {
+		if req.Full || reshaped {
 			confirmed = doubted(confirmed)
 		}
 		decision, err := r.Decide(run, r.Model.Name(), scores, confirmed)

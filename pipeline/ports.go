@@ -51,6 +51,7 @@ type Decision struct {
 	Changes    []Change
 	Unchanged  int
 	Superseded int
+	Ahead      int // of Superseded: the version is of a time that has not come yet, so a clock was wrong
 }
 
 // Sink is a target's adapter.
@@ -81,6 +82,8 @@ type Ledger interface {
 	// Shape records how scores are written to a target (its object and mapping, as one text). If that differs from the
 	// last time, whatever the target confirmed is in doubt, as Doubt has it, and changed is true.
 	Shape(ctx context.Context, job, target, shape string) (changed bool, err error)
+	// Shaped says whether Shape would find a difference; it changes nothing.
+	Shaped(ctx context.Context, job, target, shape string) (differs bool, err error)
 	// Doubt makes everything the target confirmed Unsure, until it is confirmed again: whatever has a score is due.
 	Doubt(ctx context.Context, job, target string) error
 	// Unsettled returns the last moment at which a write that is still without an answer may have left; the zero time if

@@ -78,12 +78,15 @@ func (r *Runner) record(ctx context.Context, s *Summary, rejected []Rejection, r
 	if ferr == nil {
 		return err
 	}
-	err = errors.Join(err, fmt.Errorf("record run in ledger: %w", ferr))
-	s.Reason = err.Error()
+	ferr = fmt.Errorf("record run in ledger: %w", ferr)
+	if s.Reason != "" {
+		s.Reason += "; "
+	}
+	s.Reason += ferr.Error()
 	if s.End == OK {
 		s.End = Partial
 	}
-	return err
+	return errors.Join(err, ferr)
 }
 
 func (r *Runner) summary(run *Run) *Summary {

@@ -207,17 +207,21 @@ func TestAChangedMappingMakesEveryScoreDue(t *testing.T) {
 }
 
 func TestVersionsFromTheFutureAreNoQuietSuccess(t *testing.T) {
-	ahead := func(*pipeline.Run, string, []pipeline.Score, iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
-		return pipeline.Decision{Superseded: 5}, nil
-	}
-	r := runner(five(), newMemory(), &org{})
-	r.Decide = ahead
-	now := time.Now()
-	if s, _ := r.Run(t.Context(), pipeline.Request{AsOf: now}); s.End != pipeline.Partial || !strings.Contains(s.Reason, "newer than now") {
-		t.Errorf("as of now: ended %s because %q", s.End, s.Reason)
-	}
-	if s, _ := r.Run(t.Context(), pipeline.Request{AsOf: now.Add(-time.Hour)}); s.End != pipeline.OK {
-		t.Errorf("as of an hour ago: ended %s because %q", s.End, s.Reason)
+	for _, tt := range []struct {
+		decision pipeline.Decision
+		end      pipeline.End
+		reason   string
+	}{
+		{pipeline.Decision{Superseded: 5}, pipeline.OK, ""},
+		{pipeline.Decision{Superseded: 5, Ahead: 2}, pipeline.Partial, "2 leads hold a version that is newer than now"},
+	} {
+		r := runner(five(), newMemory(), &org{})
+		r.Decide = func(*pipeline.Run, string, []pipeline.Score, iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
+			return tt.decision, nil
+		}
+		if s, _ := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); s.End != tt.end || !strings.Contains(s.Reason, tt.reason) {
+			t.Errorf("%+v: ended %s because %q", tt.decision, s.End, s.Reason)
+		}
 	}
 }
 
@@ -240,6 +244,10 @@ func TestARunThatCannotBeRecordedDidNotEndWell(t *testing.T) {
 	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
 	if err == nil || s.End != pipeline.Partial || !strings.Contains(log.String(), `"end":"partial"`) || !strings.Contains(log.String(), "disk full") {
 		t.Errorf("ended %s, %v\n%s", s.End, err, log.String())
+	}
+	r.Source = &table{rows: []row{{"a", 10}, {"b", math.NaN()}}}
+	if s, _ := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); s.Reason != "1 of 2 rows could not be scored; record run in ledger: disk full" {
+		t.Errorf("reason %q", s.Reason)
 	}
 }
 
@@ -350,6 +358,25 @@ func TestDryRunWritesNothing(t *testing.T) {
 	}
 	if len(ledger.calls) != 0 || sink.calls != 0 {
 		t.Errorf("ledger calls %v, API calls %d", ledger.calls, sink.calls)
+	}
+}
+
+func TestDryRunSeesWhatIsInDoubt(t *testing.T) {
+	r := runner(five(), newMemory(), &org{})
+	r.Targets[0].Shape = "Lead: score"
+	if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, shape string
+		full        bool
+		want        int
+	}{{"nothing new", "Lead: score", false, 0}, {"full", "Lead: score", true, 5}, {"another mapping", "Lead: score, grade", false, 5}} {
+		r.Targets[0].Shape = tt.shape
+		plan, err := r.DryRun(t.Context(), pipeline.Request{AsOf: asOf, Full: tt.full})
+		if err != nil || len(plan.Targets[0].Changes) != tt.want {
+			t.Errorf("%s: %d would change, want %d; %v", tt.name, len(plan.Targets[0].Changes), tt.want, err)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 type Delivery struct {
 	Unchanged  int `json:"rows_unchanged"`
 	Superseded int `json:"rows_superseded"` // the target holds, or may hold, a newer version
+	Ahead      int `json:"rows_ahead"`      // of those: a version of a time that has not come yet
 	Changes    int `json:"rows_changed"`
 	Sent       int `json:"rows_sent"`
 	Accepted   int `json:"rows_accepted"`
@@ -35,6 +36,7 @@ type Delivery struct {
 func (d *Delivery) add(o Delivery) {
 	d.Unchanged += o.Unchanged
 	d.Superseded += o.Superseded
+	d.Ahead += o.Ahead
 	d.Changes += o.Changes
 	d.Sent += o.Sent
 	d.Accepted += o.Accepted
@@ -110,7 +112,7 @@ func (s *Summary) end(ctx context.Context, err error) End {
 		return Interrupted
 	case err != nil && s.Accepted == 0, s.Sent > 0 && s.Accepted == 0 && s.Unchanged == 0:
 		return Failed
-	case err != nil, s.Rejected > 0, s.Accepted < s.Changes, s.Created > 0, s.overtaken():
+	case err != nil, s.Rejected > 0, s.Accepted < s.Changes, s.Created > 0, s.Ahead > 0:
 		return Partial
 	default:
 		return OK
@@ -126,8 +128,8 @@ func (s *Summary) reason(ctx context.Context, err error) string {
 		return err.Error()
 	case s.Accepted < s.Changes:
 		return fmt.Sprintf("%d of %d changes were not accepted", s.Changes-s.Accepted, s.Changes)
-	case s.overtaken():
-		return fmt.Sprintf("%d leads hold a version that is newer than now: was this machine's clock ahead once?", s.Superseded)
+	case s.Ahead > 0:
+		return fmt.Sprintf("%d leads hold a version that is newer than now: was this machine's clock ahead once?", s.Ahead)
 	case s.Created > 0:
 		return fmt.Sprintf("%d records were created that were not in the org", s.Created)
 	case s.Rejected > 0:
@@ -135,9 +137,4 @@ func (s *Summary) reason(ctx context.Context, err error) string {
 	default:
 		return ""
 	}
-}
-
-// overtaken says whether a run as of now met newer versions, which only a wrong clock makes.
-func (s *Summary) overtaken() bool {
-	return s.Superseded > 0 && s.Started.Sub(s.AsOf) < time.Minute
 }

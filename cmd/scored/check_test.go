@@ -53,6 +53,7 @@ func TestUsage(t *testing.T) {
 		{"no job", []string{"run"}, "run wants the name of one job"},
 		{"unknown job", []string{"run", "lead_scorin", "-c", c}, `no job "lead_scorin" in the config, only lead_scoring`},
 		{"unknown job to check", []string{"check", "leads", "-c", c}, `no job "leads"`},
+		{"a full run of the past", []string{"run", leads, "-c", c, "--full", "--as-of", "2026-01-01"}, "do not go together"},
 		{"no such day", []string{"run", leads, "-c", c, "--as-of", "2026-13-01"}, "neither RFC 3339"},
 		{"windows that do not fit", []string{"dataset", leads, "-c", c, "--from", "2026-01-01", "--to", "2026-01-02", "--step", "7h", "--out", "x.csv"}, "whole number of steps"},
 		{"a step of nothing", []string{"dataset", leads, "-c", c, "--from", "2026-01-01", "--to", "2026-01-02", "--step", "0s", "--out", "x.csv"}, "not a length of time"},

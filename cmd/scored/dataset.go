@@ -130,7 +130,7 @@ func newDataset(cfg *configs.Config, name, labels string, console *console) (*da
 	return d, err
 }
 
-// write makes the file and its sidecar; on failure neither is there.
+// write makes the file and its sidecar, which take their names when both are whole.
 func (d *dataset) write(ctx context.Context, path string) error {
 	f, err := newDatasetFile(path, d.job.Key)
 	if err != nil {

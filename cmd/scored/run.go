@@ -31,6 +31,9 @@ func runCommand(config *string) *cobra.Command {
 			if err != nil {
 				return usage{err}
 			}
+			if full && asOf != "" && !dryRun {
+				return usage{errors.New("--full and --as-of do not go together: what is sent again are today's scores")}
+			}
 			open := openLedger
 			if dryRun {
 				open = readLedger
@@ -83,6 +86,8 @@ func endCode(s *pipeline.Summary, err error) error {
 	case s.End == pipeline.Partial:
 		return exit(exitPartial)
 	case s.End == pipeline.Interrupted:
+		return exit(exitTryAgain)
+	case err == nil && s.Unknown > 0:
 		return exit(exitTryAgain)
 	case err == nil: // every change was refused
 		return exit(exitFailed)

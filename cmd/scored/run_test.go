@@ -37,6 +37,7 @@ func TestARunScoresTheLeadsAndASecondSendsNothing(t *testing.T) {
 	if second.Sent != 0 || second.Unchanged != second.Scored {
 		t.Errorf("second run: %+v", second)
 	}
+	scored(t, "run", leads, "-c", c, "--dry-run", "--full").want(t, exitOK, fmt.Sprintf("%d would change", second.Scored))
 	full := scored(t, "run", leads, "-c", c, "--full").want(t, exitOK).summary(t)
 	if full.Sent != full.Scored {
 		t.Errorf("full run: %+v", full)
@@ -85,7 +86,7 @@ func TestAFieldAddedToTheMappingIsFilledForEveryLead(t *testing.T) {
 	}
 }
 
-func TestALeadThatIsNotInTheOrgIsAnIncident(t *testing.T) {
+func TestALeadThatIsNotInTheOrgIsNamed(t *testing.T) {
 	w := newWorld(t)
 	c := config(t)
 	key := regexp.MustCompile(`L\d{6}`).FindString(scored(t, "run", leads, "-c", c, "--dry-run").out)
@@ -96,7 +97,7 @@ func TestALeadThatIsNotInTheOrgIsAnIncident(t *testing.T) {
 			}
 		}
 	}
-	// An org that asks for no more than a key makes the lead; this one asks for a name and refuses.
+	// This org asks a new lead for a name, and refuses; one that didn't would make it: TestACreatedRecordIsAnIncident.
 	s := scored(t, "run", leads, "-c", c).want(t, exitPartial, key, "REQUIRED_FIELD_MISSING").summary(t)
 	if s.Refused != 1 || s.Accepted != s.Scored-1 {
 		t.Errorf("%+v", s)
@@ -123,7 +124,7 @@ func TestAnOlderAsOfNeverOverwritesANewerScore(t *testing.T) {
 	scored(t, "run", leads, "-c", c).want(t, exitOK)
 	before := leadScores(w)
 	yesterday := time.Now().UTC().Add(-24 * time.Hour).Format(time.RFC3339)
-	s := scored(t, "run", leads, "-c", c, "--as-of", yesterday, "--full").summary(t)
+	s := scored(t, "run", leads, "-c", c, "--as-of", yesterday).summary(t)
 	if s.Superseded == 0 || s.Superseded+s.Sent != s.Scored {
 		t.Errorf("%+v", s)
 	}

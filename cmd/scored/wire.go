@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,7 +107,7 @@ func newSource(cfg *configs.Config, path, key string, log *slog.Logger) (source,
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("read script: %w", err),
-			Hint: "the job's dataprep names it, relative to the config file; --labels relative to where you are"}
+			Hint: "a dataprep path is relative to the config file, one of --labels to the working directory"}
 	}
 	script, err := warehouse.ParseScript(path, text)
 	if err != nil {
@@ -146,7 +148,8 @@ func newTargets(cfg *configs.Config, jc configs.Job, log *slog.Logger) ([]pipeli
 
 // shape is all of a target that decides what is written where.
 func shape(tc configs.Target) string {
-	return fmt.Sprintf("%s %s %s %v", tc.Operation, tc.Object, tc.ExternalID, tc.Fields)
+	fields := slices.SortedFunc(slices.Values(tc.Fields), func(a, b configs.Field) int { return cmp.Compare(a.Field, b.Field) })
+	return fmt.Sprintf("%s %s %s %v", tc.Operation, tc.Object, tc.ExternalID, fields)
 }
 
 func newSalesforce(sc configs.Salesforce, tc configs.Target, log *slog.Logger) (*salesforce.Sink, error) {

@@ -80,7 +80,7 @@ func (l *Ledger) Unsettled(ctx context.Context, job, target string) (time.Time, 
 	err := l.read.QueryRowContext(ctx, `SELECT max(at) FROM (
 		SELECT max(at, ifnull(ended, at)) AS at FROM intents JOIN runs ON runs.number = intents.run
 			WHERE target = (SELECT number FROM targets WHERE job = ?1 AND name = ?2)
-		UNION ALL SELECT late FROM targets WHERE job = ?1 AND name = ?2)`, job, target).Scan(&last)
+		UNION ALL SELECT late FROM targets WHERE job = ?1 AND name = ?2 AND late <= ?3)`, job, target, millis(time.Now())).Scan(&last)
 	if err != nil || !last.Valid {
 		return time.Time{}, l.explain(err)
 	}

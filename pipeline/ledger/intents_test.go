@@ -113,6 +113,10 @@ func TestARequestThatWasNeverAnsweredIsRememberedAfterItsRowsWereAccepted(t *tes
 	if at := unsettled(); at.Before(start) {
 		t.Errorf("unsettled since %v, want now", at)
 	}
+	check(t, l.Bind(t.Context(), job, "other", org))
+	if at, err := l.Unsettled(t.Context(), job, "other"); err != nil || !at.IsZero() {
+		t.Errorf("another target is unsettled since %v, %v", at, err)
+	}
 }
 
 func TestCheckBoundSaysWhatBindWould(t *testing.T) {

@@ -54,6 +54,19 @@ func foreign(bound, identity string) error {
 		Hint: "give each org its own state_dir, or point the config back at " + bound}
 }
 
+// Shaped says whether Shape would find that a target is written to in another way than before; it changes nothing.
+func (l *Ledger) Shaped(ctx context.Context, job, target, shape string) (bool, error) {
+	if l.read == nil {
+		return false, nil
+	}
+	var before string
+	err := l.read.QueryRowContext(ctx, `SELECT shape FROM targets WHERE job = ? AND name = ?`, job, target).Scan(&before)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, fmt.Errorf("read the shape of %s of job %s: %w", target, job, l.explain(err))
+	}
+	return before != "" && before != shape, nil
+}
+
 // Shape records how scores are written to a target. If that is new, all that the target confirmed is due again.
 func (l *Ledger) Shape(ctx context.Context, job, target, shape string) (changed bool, err error) {
 	err = l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {

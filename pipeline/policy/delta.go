@@ -55,6 +55,9 @@ func compare(d *pipeline.Decision, run *pipeline.Run, model string, score pipeli
 	switch {
 	case known.Version >= run.Version:
 		d.Superseded++
+		if known.Version/1000 > run.Started.UnixMilli() {
+			d.Ahead++
+		}
 	case same && !known.Unsure:
 		d.Unchanged++
 	default:

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"scored/pipeline"
 	"scored/pipeline/policy"
@@ -21,7 +22,7 @@ const (
 	version = 1000
 )
 
-var run = &pipeline.Run{ID: "lead_scoring-20261122T131500Z-0", Version: version}
+var run = &pipeline.Run{ID: "lead_scoring-20261122T131500Z-0", Version: version, Started: time.UnixMilli(5)}
 
 // known is an entry that equals the score 70 B of the current model.
 func known(change func(*pipeline.Confirmed)) pipeline.Confirmed {
@@ -43,7 +44,7 @@ func sequence(entries ...pipeline.Confirmed) iter.Seq2[pipeline.Confirmed, error
 }
 
 func TestOneKey(t *testing.T) {
-	const change, unchanged, superseded = "change", "unchanged", "superseded"
+	const change, unchanged, superseded, ahead = "change", "unchanged", "superseded", "ahead"
 	tests := []struct {
 		name  string
 		known func(*pipeline.Confirmed)
@@ -60,6 +61,8 @@ func TestOneKey(t *testing.T) {
 		{"equal, and the target holds a newer version", func(c *pipeline.Confirmed) { c.Version = version + 1 }, superseded},
 		{"the target may hold this version", func(c *pipeline.Confirmed) { c.Unsure, c.Version = true, version }, superseded},
 		{"the target may hold a newer version", func(c *pipeline.Confirmed) { c.Unsure, c.Version = true, version+1 }, superseded},
+		{"the target holds the last version before now", func(c *pipeline.Confirmed) { c.Version = 5_999 }, superseded},
+		{"the target holds a version of a time to come", func(c *pipeline.Confirmed) { c.Version = 6_000 }, ahead},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,6 +76,7 @@ func TestOneKey(t *testing.T) {
 				change:     {Changes: []pipeline.Change{{Score: score, Before: &entry}}},
 				unchanged:  {Unchanged: 1},
 				superseded: {Superseded: 1},
+				ahead:      {Superseded: 1, Ahead: 1},
 			}[tt.want]
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v, want %s", got, tt.want)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// class says what an error code of Salesforce means for a delivery. Logs show it as err_class.
+// class says what an error code of Salesforce means for a delivery.
 type class uint8
 
 const (
@@ -16,10 +16,6 @@ const (
 	terminal                   // the record will never take a score again
 	configuration              // mapping or permissions: every row will meet it
 )
-
-func (c class) String() string {
-	return [...]string{"rejected", "expired", "exhausted", "transient", "terminal", "configuration"}[c]
-}
 
 // classes holds the codes that are not simply a rejection of a row. Source: the REST API's status codes and error
 // responses, and the SOAP API's list of StatusCode, which collections use for rows.

@@ -81,6 +81,10 @@ func (s *Sink) open(ctx context.Context, over *session) (*session, error) {
 // comment tells which rows are reported.
 func (s *Sink) Write(ctx context.Context, run *pipeline.Run, model string, changes []pipeline.Change,
 	confirm func([]pipeline.Outcome) error) error {
+	defer func() {
+		u := s.Usage()
+		s.log.Debug("api usage of the org", "run_id", run.ID, "used", u.Used, "limit", u.Limit)
+	}()
 	for done := 0; done < len(changes); {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("stopped after %d of %d changes: %w", done, len(changes), err)
