@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"scored/cmd/sandbox/world"
+	"scored/configs"
 	"scored/pipeline/warehouse/pgtest"
 	"scored/sinks/salesforce/fakeorg"
 )
@@ -102,6 +103,29 @@ func TestALeadThatIsNotInTheOrgIsNamed(t *testing.T) {
 	if s.Refused != 1 || s.Accepted != s.Scored-1 {
 		t.Errorf("%+v", s)
 	}
+}
+
+func TestTheOrderOfFieldsIsNoOtherMapping(t *testing.T) {
+	a, b := configs.Field{Field: "A__c", Value: "score"}, configs.Field{Field: "B__c", Value: "grade"}
+	of := func(fields ...configs.Field) string { return shape(configs.Target{Object: "Lead", Fields: fields}) }
+	if of(a, b) != of(b, a) || of(a, b) == of(a) || of(a) == of(configs.Field{Field: "A__c", Value: "grade"}) {
+		t.Errorf("shapes %q, %q, %q", of(a, b), of(b, a), of(a))
+	}
+}
+
+func TestAReaderThatGoesAwayDoesNotEndTheRun(t *testing.T) {
+	w := newWorld(t)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	cmd := w.Command(t.Context(), build(t), "run", leads, "-c", config(t))
+	cmd.Stdout = writer
+	if err := cmd.Run(); err != nil || len(leadScores(w)) == 0 {
+		t.Errorf("%v, and the org holds %d scores", err, len(leadScores(w)))
+	}
+	writer.Close()
 }
 
 func TestDryRunShowsAndWritesNothing(t *testing.T) {

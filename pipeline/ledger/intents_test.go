@@ -2,7 +2,9 @@ package ledger_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -116,6 +118,20 @@ func TestARequestThatWasNeverAnsweredIsRememberedAfterItsRowsWereAccepted(t *tes
 	check(t, l.Bind(t.Context(), job, "other", org))
 	if at, err := l.Unsettled(t.Context(), job, "other"); err != nil || !at.IsZero() {
 		t.Errorf("another target is unsettled since %v, %v", at, err)
+	}
+}
+
+func TestAClockThatWasAheadOnceDoesNotMakeEveryRunWait(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l := open(t, path)
+	check(t, l.Bind(t.Context(), job, target, org))
+	db, err := sql.Open("sqlite", path)
+	check(t, err)
+	defer db.Close()
+	_, err = db.Exec("UPDATE targets SET late = ?", time.Now().Add(time.Hour).UnixMilli())
+	check(t, err)
+	if at, err := l.Unsettled(t.Context(), job, target); err != nil || !at.IsZero() {
+		t.Errorf("unsettled since %v, %v", at, err)
 	}
 }
 

@@ -3,7 +3,9 @@ package pgtest_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"scored/pipeline/warehouse/pgtest"
 )
@@ -46,27 +50,28 @@ func TestTheServerEndsWithItsParent(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.HasPrefix(line, "postgres://") {
-		t.Fatalf("the child says %q, %v", line, err)
+	url, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || !strings.HasPrefix(url, "postgres://") {
+		t.Fatalf("the child says %q, %v", url, err)
 	}
+	conn, err := pgconn.Connect(t.Context(), strings.TrimSpace(url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Conn().Close()
 	pid := serverPID(t, base)
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = child.Wait()
-	for deadline := time.Now().Add(20 * time.Second); running(pid); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			_ = syscall.Kill(pid, syscall.SIGQUIT)
-			t.Fatal("the server outlives its parent")
-		}
+	// The connection ends with the server.
+	if err := conn.Conn().SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
 	}
-}
-
-// running says whether a process lives; one that nobody has buried yet does not.
-func running(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return err == nil && !strings.HasPrefix(state, "Z")
+	if _, err := io.Copy(io.Discard, conn.Conn()); errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = syscall.Kill(pid, syscall.SIGQUIT)
+		t.Fatal("the server outlives its parent")
+	}
 }
 
 func serverPID(t *testing.T, base string) int {
