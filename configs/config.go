@@ -18,6 +18,8 @@ import (
 type Config struct {
 	StateDir   string     `mapstructure:"state_dir" rule:"required,path"` // folder of the ledger
 	Log        Log        `mapstructure:"log"`
+	Schedule   Schedule   `mapstructure:"schedule"`
+	Status     Status     `mapstructure:"status"`
 	Warehouse  Warehouse  `mapstructure:"warehouse"`
 	Salesforce Salesforce `mapstructure:"salesforce"`
 	Jobs       []Job      `mapstructure:"jobs" rule:"required"` // names are unique
@@ -28,6 +30,21 @@ type Log struct {
 	Level slog.Level `mapstructure:"level" default:"info"` // debug, info, warn or error
 }
 
+// Schedule says when the daemon runs jobs, and how patient it is.
+type Schedule struct {
+	Cron          string        `mapstructure:"cron" default:"*/15 * * * *"` // slots of jobs without a schedule of their own
+	Timezone      string        `mapstructure:"timezone" default:"UTC"`      // that cron is read in
+	Jitter        time.Duration `mapstructure:"jitter" default:"30s"`        // this host's own delay is below it
+	StartDeadline time.Duration `mapstructure:"start_deadline" default:"10m"`
+	RunDeadline   time.Duration `mapstructure:"run_deadline" default:"14m"`
+	Retries       int           `mapstructure:"retries" default:"3"` // within a slot
+}
+
+// Status is where the daemon answers for itself.
+type Status struct {
+	Listen string `mapstructure:"listen" default:"127.0.0.1:9848"` // loopback only; "" for nowhere
+}
+
 // Warehouse is where dataprep scripts run.
 type Warehouse struct {
 	URL              string        `mapstructure:"url" rule:"required"` // postgres://user@host:5439/database
@@ -36,6 +53,7 @@ type Warehouse struct {
 	ConnectTimeout   time.Duration `mapstructure:"connect_timeout" default:"15s"`   // of one attempt
 	ConnectPatience  time.Duration `mapstructure:"connect_patience" default:"30s"`  // of all attempts
 	StatementTimeout time.Duration `mapstructure:"statement_timeout" default:"10m"` // of each statement
+	HistorySchema    string        `mapstructure:"history_schema" default:"scored"` // runs and changed scores; "" keeps none
 }
 
 // Salesforce is the org that leads are scored in, and how to log in.
@@ -53,11 +71,24 @@ type Salesforce struct {
 
 // Job is a dataprep script, a model and where the scores go.
 type Job struct {
-	Name     string   `mapstructure:"name" rule:"required"`
-	Dataprep string   `mapstructure:"dataprep" rule:"required,path"` // SQL script
-	Key      string   `mapstructure:"key" rule:"required"`           // the result's column that names the lead
-	Bundle   string   `mapstructure:"bundle" rule:"required,path"`   // folder
-	Targets  []Target `mapstructure:"targets" rule:"required"`       // names are unique
+	Name     string `mapstructure:"name" rule:"required"`
+	Dataprep string `mapstructure:"dataprep" rule:"required,path"` // SQL script
+	Key      string `mapstructure:"key" rule:"required"`           // the result's column that names the lead
+	Bundle   string `mapstructure:"bundle" rule:"required,path"`   // folder
+	Schedule string `mapstructure:"schedule"`                      // cron, or manual; "" is schedule.cron
+	When     When   `mapstructure:"when"`
+	// HeartbeatURLFile holds a URL, which lets whoever knows it pretend that all is well.
+	HeartbeatURLFile string   `mapstructure:"heartbeat_url_file" rule:"path"`
+	Targets          []Target `mapstructure:"targets" rule:"required"` // names are unique
+}
+
+// Manual is the schedule of a job that the daemon leaves alone.
+const Manual = "manual"
+
+// When is what a slot waits for, beside its time.
+type When struct {
+	SQL         string        `mapstructure:"sql"`          // gives one value; "" waits for nothing
+	FresherThan time.Duration `mapstructure:"fresher_than"` // 0: the value must have changed since it was last acted on
 }
 
 // Target is where a job's scores go: an object in Salesforce.

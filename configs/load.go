@@ -126,6 +126,9 @@ func (p *problems) check(c *Config) {
 	jobs := map[string]bool{}
 	for i, job := range c.Jobs {
 		key := fmt.Sprintf("jobs[%d]", i)
+		if job.When.SQL == "" && job.When.FresherThan > 0 {
+			p.value(key+".when.fresher_than", "says nothing without sql")
+		}
 		p.unique(jobs, key+".name", job.Name)
 		targets := map[string]bool{}
 		for j, target := range job.Targets {

@@ -51,8 +51,12 @@ func TestDefaults(t *testing.T) {
 	want := &Config{
 		StateDir: filepath.Join(folder, "state"),
 		Log:      Log{Level: slog.LevelInfo},
+		Schedule: Schedule{Cron: "*/15 * * * *", Timezone: "UTC", Jitter: 30 * time.Second, StartDeadline: 10 * time.Minute,
+			RunDeadline: 14 * time.Minute, Retries: 3},
+		Status: Status{Listen: "127.0.0.1:9848"},
 		Warehouse: Warehouse{URL: "postgres://scored@localhost/dev", QueryGroup: "scored",
-			ConnectTimeout: 15 * time.Second, ConnectPatience: 30 * time.Second, StatementTimeout: 10 * time.Minute},
+			ConnectTimeout: 15 * time.Second, ConnectPatience: 30 * time.Second, StatementTimeout: 10 * time.Minute,
+			HistorySchema: "scored"},
 		Salesforce: Salesforce{LoginURL: "https://login.salesforce.com", APIVersion: "66.0", Flow: "jwt_bearer", ClientID: "app",
 			Timeout: 30 * time.Second},
 		Jobs: []Job{{Name: "lead_scoring", Dataprep: "/sql/lead_scoring.sql", Key: "lead_key", Bundle: filepath.Join(folder, "bundles/lead_scoring"),
@@ -125,6 +129,10 @@ func TestRefusals(t *testing.T) {
 		{"unknown key deep in lists", set("value: score", "valeu: score"),
 			[]string{`line 16: jobs[0].targets[0].fields[0].valeu: unknown key, did you mean "value"?`, "line 16: jobs[0].targets[0].fields[0].value: is missing"}},
 		{"nothing like a key", "colour: red\n" + minimal, []string{"line 1: colour: unknown key"}},
+		{"retries that are no number", "schedule: {retries: often}\n" + minimal, []string{`line 1: schedule.retries: "often" is not a whole number from 0 to 100`}},
+		{"fewer retries than none", "schedule: {retries: -1}\n" + minimal, []string{`line 1: schedule.retries: "-1" is not a whole number`}},
+		{"a freshness of nothing", set("    key: lead_key", "    key: lead_key\n    when: {fresher_than: 1h}"),
+			[]string{"line 10: jobs[0].when.fresher_than: says nothing without sql"}},
 		{"a key in capitals", set("state_dir", "State_Dir"), []string{`line 1: State_Dir: unknown key, did you mean "state_dir"?`}},
 		{"the same key in both cases", "State_Dir: other\n" + minimal, []string{`line 1: State_Dir: unknown key`}},
 		{"a section's path as a key", "warehouse.url: x\n" + minimal, []string{"line 1: warehouse.url: unknown key"}},
@@ -282,7 +290,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, s := range settings(reflect.ValueOf(c).Elem(), "") {
-			if s.has("required") && s.value.IsZero() || s.value.Type() == durationType && s.value.Int() <= 0 {
+			_, initial := s.tag.Lookup("default")
+			if s.has("required") && s.value.IsZero() || initial && s.value.Type() == durationType && s.value.Int() <= 0 {
 				t.Errorf("%s is %v", s.key, s.value)
 			}
 		}

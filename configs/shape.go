@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -91,7 +92,7 @@ func (p *problems) scalar(node *yaml.Node, t reflect.Type, key string) {
 	switch {
 	case node.Kind != yaml.ScalarNode:
 		p.add(key, node.Line, "must be a single value")
-	case t == durationType || t == levelType:
+	case t == durationType || t == levelType || t.Kind() == reflect.Int:
 		if fault := misread(node.Value, t); fault != "" {
 			p.add(key, node.Line, fault)
 		}
@@ -100,9 +101,16 @@ func (p *problems) scalar(node *yaml.Node, t reflect.Type, key string) {
 	}
 }
 
+// maxInt is more than any number in a config is good for.
+const maxInt = 100
+
 // misread says what keeps a text from being a value of the type, or "".
 func misread(text string, t reflect.Type) string {
 	switch t {
+	case reflect.TypeFor[int]():
+		if n, err := strconv.Atoi(text); err != nil || n < 0 || n > maxInt {
+			return fmt.Sprintf("%q is not a whole number from 0 to %d", text, maxInt)
+		}
 	case durationType:
 		if d, err := time.ParseDuration(text); err != nil || d <= 0 {
 			return fmt.Sprintf("%q is not a duration with a unit, such as 30s or 10m", text)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 )
@@ -11,21 +12,30 @@ import (
 // delivery brings one run's changes to one target.
 type delivery struct {
 	*Runner
-	log     *slog.Logger
-	run     *Run
-	target  Target
-	stages  *Stages
-	counts  Delivery
-	refused []RefusedRow
+	log       *slog.Logger
+	run       *Run
+	target    Target
+	compare   Decide
+	confirmed func(context.Context) iter.Seq2[Confirmed, error] // what the changes are held against
+	counts    Delivery
+	deciding  time.Duration
+	refused   []RefusedRow
 }
 
-// deliver decides what changed and sends it. Intents are durable before the first request, confirmations after each.
-func (d *delivery) deliver(ctx context.Context, scores []Score, full bool) error {
-	start, calls, decided := time.Now(), d.target.Sink.Calls(), d.stages.Decide
-	defer func() {
-		d.counts.APICalls = d.target.Sink.Calls() - calls
-		d.stages.Deliver += time.Since(start).Milliseconds() - (d.stages.Decide - decided)
-	}()
+// deliver decides what changed and sends it, and returns its part of the summary.
+func (d *delivery) deliver(ctx context.Context, scores []Score, full bool) (TargetSummary, error) {
+	calls := d.target.Sink.Calls()
+	err := d.send(ctx, scores, full)
+	d.counts.APICalls = d.target.Sink.Calls() - calls
+	s := TargetSummary{Target: d.name(), Delivery: d.counts}
+	if err != nil {
+		s.Error = err.Error()
+	}
+	return s, err
+}
+
+// send records intents before the first request, and confirmations after each.
+func (d *delivery) send(ctx context.Context, scores []Score, full bool) error {
 	identity, err := d.target.Sink.Preflight(ctx)
 	if err != nil {
 		return err
@@ -84,14 +94,16 @@ func (d *delivery) settle(ctx context.Context) error {
 
 func (d *delivery) decide(ctx context.Context, scores []Score) (Decision, error) {
 	start := time.Now()
-	decision, err := d.Decide(d.run, d.Model.Name(), scores, d.Ledger.Confirmed(ctx, d.Job, d.name()))
-	d.stages.Decide += time.Since(start).Milliseconds()
+	decision, err := d.compare(d.run, d.Model.Name(), scores, d.confirmed(ctx))
+	d.deciding = time.Since(start)
 	if err != nil {
 		return decision, fmt.Errorf("compare with what was confirmed: %w", err)
 	}
 	d.counts.Changes = len(decision.Changes)
-	d.counts.Unchanged, d.counts.Superseded, d.counts.Ahead = decision.Unchanged, decision.Superseded, decision.Ahead
-	d.log.Info("changes decided", "changed", len(decision.Changes), "unchanged", decision.Unchanged, "superseded", decision.Superseded)
+	d.counts.Unchanged, d.counts.Kept = decision.Unchanged, decision.Kept
+	d.counts.Superseded, d.counts.Ahead = decision.Superseded, decision.Ahead
+	d.log.Info("changes decided", "changed", len(decision.Changes), "unchanged", decision.Unchanged,
+		"superseded", decision.Superseded, "kept", decision.Kept)
 	return decision, nil
 }
 

@@ -94,25 +94,29 @@ func everything(_ *pipeline.Run, _ string, scores []pipeline.Score, confirmed it
 
 // memory is a Ledger in memory that also keeps the order of its calls.
 type memory struct {
-	calls     []string
-	shape     string
-	intents   map[string]pipeline.Change
-	confirmed map[string]pipeline.Confirmed
-	unsettled time.Time
-	summary   *pipeline.Summary
-	rejected  []pipeline.Rejection
-	refused   []pipeline.RefusedRow
-	finish    error   // what Finish returns
-	confirms  []error // what the next calls of Confirm return
+	calls       []string
+	shape       string
+	intents     map[string]pipeline.Change
+	confirmed   map[string]pipeline.Confirmed
+	unsettled   time.Time
+	summary     *pipeline.Summary
+	rejected    []pipeline.Rejection
+	refused     []pipeline.RefusedRow
+	log         []string
+	unpublished []pipeline.Record
+	published   []string
+	aside       *memory
+	finish      error   // what Finish returns
+	confirms    []error // what the next calls of Confirm return
 }
 
 func newMemory() *memory {
 	return &memory{intents: map[string]pipeline.Change{}, confirmed: map[string]pipeline.Confirmed{}}
 }
 
-func (m *memory) Begin(_ context.Context, job string, slot, asOf time.Time) (*pipeline.Run, error) {
+func (m *memory) Begin(_ context.Context, job string, req pipeline.Request) (*pipeline.Run, error) {
 	m.calls = append(m.calls, "begin")
-	return pipeline.NewRun(job, slot, asOf, 0, time.Now())
+	return pipeline.NewRun(job, req, 0, time.Now())
 }
 
 func (m *memory) Bind(_ context.Context, _, _, id string) error {
@@ -120,7 +124,19 @@ func (m *memory) Bind(_ context.Context, _, _, id string) error {
 	return nil
 }
 
-func (m *memory) Confirmed(context.Context, string, string) iter.Seq2[pipeline.Confirmed, error] {
+// of keeps what concerns the history apart, as a ledger does for every target.
+func (m *memory) of(target string) *memory {
+	if target != "history" {
+		return m
+	}
+	if m.aside == nil {
+		m.aside = newMemory()
+	}
+	return m.aside
+}
+
+func (m *memory) Confirmed(_ context.Context, _, target string) iter.Seq2[pipeline.Confirmed, error] {
+	m = m.of(target)
 	return func(yield func(pipeline.Confirmed, error) bool) {
 		all := slices.SortedFunc(maps.Values(m.confirmed), func(a, b pipeline.Confirmed) int { return cmp.Compare(a.Key, b.Key) })
 		for _, c := range all {
@@ -156,7 +172,8 @@ func (m *memory) Unsettled(context.Context, string, string) (time.Time, error) {
 	return m.unsettled, nil
 }
 
-func (m *memory) Intend(_ context.Context, _ *pipeline.Run, _, _ string, changes []pipeline.Change) error {
+func (m *memory) Intend(_ context.Context, _ *pipeline.Run, target, _ string, changes []pipeline.Change) error {
+	m = m.of(target)
 	m.calls = append(m.calls, fmt.Sprintf("intend %d", len(changes)))
 	for _, c := range changes {
 		m.intents[c.Key] = c
@@ -164,7 +181,8 @@ func (m *memory) Intend(_ context.Context, _ *pipeline.Run, _, _ string, changes
 	return nil
 }
 
-func (m *memory) Confirm(ctx context.Context, run *pipeline.Run, _ string, outcomes []pipeline.Outcome) error {
+func (m *memory) Confirm(ctx context.Context, run *pipeline.Run, target string, outcomes []pipeline.Outcome) error {
+	m = m.of(target)
 	if len(m.confirms) > 0 {
 		err := m.confirms[0]
 		m.confirms = m.confirms[1:]
@@ -189,10 +207,21 @@ func (m *memory) Confirm(ctx context.Context, run *pipeline.Run, _ string, outco
 	return nil
 }
 
-func (m *memory) Finish(ctx context.Context, s *pipeline.Summary, rejected []pipeline.Rejection, refused []pipeline.RefusedRow) error {
+func (m *memory) Finish(
+	ctx context.Context, s *pipeline.Summary, rejected []pipeline.Rejection, refused []pipeline.RefusedRow, log []string,
+) error {
 	m.calls = append(m.calls, "finish "+string(s.End))
-	m.summary, m.rejected, m.refused = s, rejected, refused
+	m.summary, m.rejected, m.refused, m.log = s, rejected, refused, log
 	return errors.Join(ctx.Err(), m.finish)
+}
+
+func (m *memory) Unpublished(context.Context, string, int) ([]pipeline.Record, error) {
+	return m.unpublished, nil
+}
+
+func (m *memory) Published(_ context.Context, ids []string) error {
+	m.published = append(m.published, ids...)
+	return nil
 }
 
 // org is a Sink that sends two changes a request and answers as told.

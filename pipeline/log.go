@@ -27,11 +27,17 @@ func logRows(log *slog.Logger, rejected []Rejection, refused []RefusedRow) {
 // logSummary writes the run's one summary line.
 func logSummary(log *slog.Logger, s *Summary, err error) {
 	attrs := []any{
-		"end", s.End, "slot", s.Slot, "as_of", s.AsOf, "model", s.Model, "model_digest", s.ModelDigest, "sql_digest", s.SQLDigest,
+		"end", s.End, "trigger", s.Trigger, "as_of", s.AsOf, "model", s.Model, "model_digest", s.ModelDigest, "sql_digest", s.SQLDigest,
 		"rows_read", s.Read, "rows_scored", s.Scored, "rows_rejected", s.Rejected,
-		"rows_unchanged", s.Unchanged, "rows_superseded", s.Superseded, "rows_ahead", s.Ahead, "rows_sent", s.Sent,
+		"rows_unchanged", s.Unchanged, "rows_superseded", s.Superseded, "rows_ahead", s.Ahead, "rows_kept", s.Kept, "rows_sent", s.Sent,
 		"rows_accepted", s.Accepted, "rows_refused", s.Refused, "rows_unknown", s.Unknown, "rows_not_sent", s.NotSent,
 		"rows_created", s.Created, "api_calls", s.APICalls, "stages_ms", s.Stages, "dur_ms", s.Duration,
+	}
+	if s.Slot != "" {
+		attrs = append(attrs, "slot", s.Slot)
+	}
+	if s.History != nil {
+		attrs = append(attrs, "history", s.History)
 	}
 	if s.Reason != "" {
 		attrs = append(attrs, "reason", s.Reason)

@@ -23,7 +23,7 @@ type TargetPlan struct {
 // DryRun reads, scores and decides as [Runner.Run] does, and writes nothing: not to the targets, not to the ledger.
 func (r *Runner) DryRun(ctx context.Context, req Request) (*Plan, error) {
 	// The last attempt of the as-of: a real run would be newer than those before it, and so is this one.
-	run, err := NewRun(r.Job, req.Slot, req.AsOf, MaxAttempt, time.Now())
+	run, err := NewRun(r.Job, req, MaxAttempt, time.Now())
 	if err != nil {
 		return nil, err
 	}

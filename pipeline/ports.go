@@ -52,6 +52,7 @@ type Decision struct {
 	Unchanged  int
 	Superseded int
 	Ahead      int // of Superseded: the version is of a time that has not come yet, so a clock was wrong
+	Kept       int // the target holds an older score that is not to be replaced
 }
 
 // Sink is a target's adapter.
@@ -73,8 +74,8 @@ type Sink interface {
 // Ledger is the local record of runs and of what each target confirmed. Every method that changes it is durable when it
 // returns.
 type Ledger interface {
-	// Begin opens a run at asOf under the next free attempt.
-	Begin(ctx context.Context, job string, slot, asOf time.Time) (*Run, error)
+	// Begin opens a run at the request's as-of under the next free attempt. Whoever begins a run holds the job's gate.
+	Begin(ctx context.Context, job string, req Request) (*Run, error)
 	// Bind ties the job's records of a target to the target's identity, or refuses if they belong to another.
 	Bind(ctx context.Context, job, target, identity string) error
 	// Confirmed yields, in ascending order of key, what the target confirmed or may have received.
@@ -94,8 +95,23 @@ type Ledger interface {
 	// Confirm settles intents: Accepted, and Refused for good, become what the target confirmed; Refused, Retry and
 	// NotSent leave what was known before; Unknown stays open.
 	Confirm(ctx context.Context, run *Run, target string, outcomes []Outcome) error
-	// Finish records the run's summary and the rows that were rejected by the contract or refused by a target.
-	Finish(ctx context.Context, summary *Summary, rejected []Rejection, refused []RefusedRow) error
+	// Finish records the run's summary, the rows that were rejected by the contract or refused by a target, and the log.
+	Finish(ctx context.Context, summary *Summary, rejected []Rejection, refused []RefusedRow, log []string) error
+	// Unpublished returns runs of the job that ended and are not in the warehouse's run log yet, oldest first.
+	Unpublished(ctx context.Context, job string, limit int) ([]Record, error)
+	// Published notes that the runs are in the warehouse's run log.
+	Published(ctx context.Context, ids []string) error
+}
+
+// History is the warehouse's own record of runs and of changed scores, for those who ask questions in SQL. As a [Sink] it
+// appends scores.
+type History interface {
+	Sink
+	// Newest yields, in ascending order of key, the newest score that the history has of each key with a version below
+	// the given one.
+	Newest(ctx context.Context, job string, below int64) iter.Seq2[Confirmed, error]
+	// AppendRuns records runs, which replace what the history has under the same id.
+	AppendRuns(ctx context.Context, runs []Record) error
 }
 
 // RefusedRow is an outcome that was not Accepted, with its target.

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"time"
 )
@@ -30,72 +32,97 @@ type Runner struct {
 	Model   Model
 	Decide  Decide
 	Targets []Target
+	Keep    *Keep // nil if no history is kept
 	Ledger  Ledger
 	Log     *slog.Logger
+	Tail    *Tail // under Log, keeps each run's lines for the ledger; may be nil
 	// Progress is told how far a stage is; total is 0 where it isn't known. It must not block.
 	Progress func(stage string, done, total int)
 }
 
-// Request says which run is wanted.
-type Request struct {
-	Slot time.Time // zero for a run started by hand
-	AsOf time.Time
-	Full bool // send every score, changed or not
-}
-
 // Run makes one run and returns its summary, which is logged and in the ledger by then. The error says why the run
 // failed or was interrupted, or what kept a target from taking everything; it is nil for a run that ended ok, and for a
-// partial one whose reasons are all per row.
+// partial one whose reasons are all per row. A panic is an error of the run and of nothing else.
 func (r *Runner) Run(ctx context.Context, req Request) (*Summary, error) {
-	run, err := r.Ledger.Begin(ctx, r.Job, req.Slot, req.AsOf)
+	run, err := r.Ledger.Begin(ctx, r.Job, req)
 	if err != nil {
 		return nil, fmt.Errorf("open run in ledger: %w", err)
 	}
+	r.Tail.open(run.ID)
 	log := r.Log.With("run_id", run.ID, "job", r.Job)
-	log.Info("run started", "as_of", run.AsOf, "attempt", run.Attempt, "version", run.Version, "model", r.Model.Name())
+	log.Info("run started", "trigger", run.Trigger, "as_of", run.AsOf, "attempt", run.Attempt, "version", run.Version, "model", r.Model.Name())
 
-	s := r.summary(run)
-	scores, rejected, err := r.score(ctx, run, s)
-	var refused []RefusedRow
-	if err == nil {
-		refused, err = r.deliverAll(ctx, log, run, req.Full, scores, s)
-	}
-	s.Duration = time.Since(s.Started).Milliseconds()
-	s.End, s.Reason = s.end(ctx, err), s.reason(ctx, err)
-
-	logRows(log, rejected, refused)
-	err = r.record(ctx, s, rejected, refused, err)
-	logSummary(log, s, err)
-	return s, err
+	w := &work{Runner: r, log: log, run: run, full: req.Full, summary: r.summary(run)}
+	err = w.do(ctx)
+	w.summary.Duration = time.Since(run.Started).Milliseconds()
+	logRows(log, w.rejected, w.refused)
+	err = w.record(ctx, err)
+	logSummary(log, w.summary, err)
+	return w.summary, err
 }
 
-// record brings the summary into the ledger, also of a run that was told to stop. A run that can't be recorded did not
-// end well, whatever it delivered.
-func (r *Runner) record(ctx context.Context, s *Summary, rejected []Rejection, refused []RefusedRow, err error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
-	defer cancel()
-	ferr := r.Ledger.Finish(ctx, s, rejected, refused)
-	if ferr == nil {
+// work is one run on its way.
+type work struct {
+	*Runner
+	log      *slog.Logger
+	run      *Run
+	full     bool
+	summary  *Summary
+	drained  bool // the warehouse answered
+	rejected []Rejection
+	refused  []RefusedRow
+}
+
+// do reads, scores and delivers.
+func (w *work) do(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.log.Error("the run panicked: this is a bug", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = &Problem{Err: fmt.Errorf("panic: %v", p), Hint: "this is a bug in scored: report it with the stack in the log"}
+		}
+	}()
+	scores, rejected, err := w.score(ctx, w.run, w.summary)
+	w.rejected, w.drained = rejected, err == nil
+	if err != nil {
 		return err
 	}
-	ferr = fmt.Errorf("record run in ledger: %w", ferr)
-	if s.Reason != "" {
-		s.Reason += "; "
+	err = w.deliverAll(ctx, scores)
+	return errors.Join(err, w.keepScores(ctx, scores))
+}
+
+// record brings the summary into the warehouse and into the ledger, the latter also of a run that was told to stop. A run
+// that can't be recorded did not end well, whatever it delivered.
+func (w *work) record(ctx context.Context, err error) error {
+	s := w.summary
+	s.End, s.Reason = s.end(ctx, err), s.reason(ctx, err)
+	published, perr := w.publish(ctx)
+	if perr != nil {
+		s.spoil(perr)
 	}
-	s.Reason += ferr.Error()
-	if s.End == OK {
-		s.End = Partial
+	var lines []string
+	if w.Tail != nil {
+		lines = w.Tail.take(s.ID)
 	}
-	return errors.Join(err, ferr)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	ferr := w.Ledger.Finish(ctx, s, w.rejected, w.refused, lines)
+	if ferr == nil && len(published) > 0 {
+		ferr = w.Ledger.Published(ctx, published)
+	}
+	if ferr != nil {
+		ferr = fmt.Errorf("record run in ledger: %w", ferr)
+		s.spoil(ferr)
+	}
+	return errors.Join(err, perr, ferr)
 }
 
 func (r *Runner) summary(run *Run) *Summary {
-	slot := "manual"
+	slot := ""
 	if !run.Slot.IsZero() {
 		slot = run.Slot.UTC().Format(time.RFC3339)
 	}
 	return &Summary{
-		ID: run.ID, Job: run.Job, Slot: slot, AsOf: run.AsOf, Attempt: run.Attempt, Version: run.Version,
+		ID: run.ID, Job: run.Job, Trigger: run.Trigger, Slot: slot, AsOf: run.AsOf, Attempt: run.Attempt, Version: run.Version,
 		Started: run.Started, Model: r.Model.Name(), ModelDigest: r.Model.Digest(), SQLDigest: r.Source.Digest(),
 	}
 }
@@ -153,22 +180,30 @@ func unique(scores []Score, rejected []Rejection) ([]Score, []Rejection) {
 }
 
 // deliverAll goes through the targets; one that fails does not keep the others from theirs.
-func (r *Runner) deliverAll(ctx context.Context, log *slog.Logger, run *Run, full bool, scores []Score, s *Summary) ([]RefusedRow, error) {
-	var refused []RefusedRow
+func (w *work) deliverAll(ctx context.Context, scores []Score) error {
 	var errs []error
-	for _, t := range r.Targets {
-		d := &delivery{Runner: r, log: log.With("target", t.Sink.Name()), run: run, target: t, stages: &s.Stages}
-		err := d.deliver(ctx, scores, full)
-		ts := TargetSummary{Target: t.Sink.Name(), Delivery: d.counts}
+	for _, t := range w.Targets {
+		d := w.delivery(t, w.Decide)
+		start := time.Now()
+		ts, err := d.deliver(ctx, scores, w.full)
+		w.summary.Stages.Decide += d.deciding.Milliseconds()
+		w.summary.Stages.Deliver += (time.Since(start) - d.deciding).Milliseconds()
 		if err != nil {
-			ts.Error = err.Error()
 			errs = append(errs, fmt.Errorf("deliver to %s: %w", t.Sink.Name(), err))
 		}
-		s.Targets = append(s.Targets, ts)
-		s.add(d.counts)
-		refused = append(refused, d.refused...)
+		w.summary.Targets = append(w.summary.Targets, ts)
+		w.summary.add(ts.Delivery)
+		w.refused = append(w.refused, d.refused...)
 	}
-	return refused, errors.Join(errs...)
+	return errors.Join(errs...)
+}
+
+func (w *work) delivery(t Target, decide Decide) *delivery {
+	name := t.Sink.Name()
+	return &delivery{
+		Runner: w.Runner, log: w.log.With("target", name), run: w.run, target: t, compare: decide,
+		confirmed: func(ctx context.Context) iter.Seq2[Confirmed, error] { return w.Ledger.Confirmed(ctx, w.Job, name) },
+	}
 }
 
 func (r *Runner) progress(stage string, done, total int) {

@@ -384,7 +384,7 @@ func TestSummaryLine(t *testing.T) {
 	var log bytes.Buffer
 	r := runner(&table{rows: []row{{"a", 10}, {"b", math.NaN()}}}, newMemory(), &org{})
 	r.Log = slog.New(slog.NewJSONHandler(&log, nil))
-	if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil {
+	if _, err := r.Run(t.Context(), pipeline.Request{Trigger: pipeline.Manual, AsOf: asOf}); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
@@ -393,7 +393,7 @@ func TestSummaryLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]any{
-		"msg": "run ended", "level": "WARN", "run_id": "lead_scoring-20261122T131500Z-0", "slot": "manual", "as_of": "2026-11-22T13:15:00Z",
+		"msg": "run ended", "level": "WARN", "run_id": "lead_scoring-20261122T131500Z-0", "trigger": "manual", "as_of": "2026-11-22T13:15:00Z",
 		"model_digest": "model", "sql_digest": "sql", "rows_read": 2.0, "rows_scored": 1.0, "rows_rejected": 1.0, "rows_unchanged": 0.0,
 		"rows_sent": 1.0, "rows_accepted": 1.0, "rows_refused": 0.0, "api_calls": 1.0, "end": "partial", "reason": "1 of 2 rows could not be scored",
 	} {
@@ -414,7 +414,7 @@ func TestSummaryLine(t *testing.T) {
 
 func TestVersionGrowsWithAsOfAndAttempt(t *testing.T) {
 	version := func(asOf time.Time, attempt int) int64 {
-		run, err := pipeline.NewRun("j", time.Time{}, asOf, attempt, asOf)
+		run, err := pipeline.NewRun("j", pipeline.Request{AsOf: asOf}, attempt, asOf)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -426,7 +426,7 @@ func TestVersionGrowsWithAsOfAndAttempt(t *testing.T) {
 	if !slices.IsSorted(ascending) || ascending[0] != 1795353300000000 || ascending[4] >= 1<<53 {
 		t.Errorf("versions %v", ascending)
 	}
-	if _, err := pipeline.NewRun("j", time.Time{}, asOf, pipeline.MaxAttempt+1, asOf); err == nil {
+	if _, err := pipeline.NewRun("j", pipeline.Request{AsOf: asOf}, pipeline.MaxAttempt+1, asOf); err == nil {
 		t.Error("attempt 1000 has no version")
 	}
 }

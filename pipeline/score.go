@@ -26,6 +26,8 @@ type Confirmed struct {
 	// while what was confirmed is in doubt. Score, Grade and Model are then what was confirmed before, and Version is the
 	// newest that may have arrived.
 	Unsure bool
+	// Filled is set where what was confirmed came from a backfill that only fills: the next one may replace it.
+	Filled bool
 }
 
 // Change is a score that differs, as it would be sent, from what the target last confirmed.

@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,6 +25,7 @@ type Delivery struct {
 	Unchanged  int `json:"rows_unchanged"`
 	Superseded int `json:"rows_superseded"` // the target holds, or may hold, a newer version
 	Ahead      int `json:"rows_ahead"`      // of those: a version of a time that has not come yet
+	Kept       int `json:"rows_kept"`       // a backfill's: the target holds an older score, which only --deliver would replace
 	Changes    int `json:"rows_changed"`
 	Sent       int `json:"rows_sent"`
 	Accepted   int `json:"rows_accepted"`
@@ -37,6 +40,7 @@ func (d *Delivery) add(o Delivery) {
 	d.Unchanged += o.Unchanged
 	d.Superseded += o.Superseded
 	d.Ahead += o.Ahead
+	d.Kept += o.Kept
 	d.Changes += o.Changes
 	d.Sent += o.Sent
 	d.Accepted += o.Accepted
@@ -80,13 +84,15 @@ type Stages struct {
 	Score   int64 `json:"score"`
 	Decide  int64 `json:"decide"`
 	Deliver int64 `json:"deliver"`
+	History int64 `json:"history"`
 }
 
 // Summary is the record of a run: one log line, and the ledger's row.
 type Summary struct {
 	ID          string          `json:"run_id"`
 	Job         string          `json:"job"`
-	Slot        string          `json:"slot"` // RFC 3339, or "manual"
+	Trigger     Trigger         `json:"trigger"`
+	Slot        string          `json:"slot,omitempty"` // RFC 3339, of a scheduled run
 	AsOf        time.Time       `json:"as_of"`
 	Attempt     int             `json:"attempt"`
 	Version     int64           `json:"version"`
@@ -99,16 +105,17 @@ type Summary struct {
 	Rejected    int             `json:"rows_rejected"`
 	Delivery                    // the sum over the targets
 	Targets     []TargetSummary `json:"targets"`
+	History     *TargetSummary  `json:"history,omitempty"` // not in the sum
 	Stages      Stages          `json:"stages_ms"`
 	Duration    int64           `json:"dur_ms"`
 	End         End             `json:"end"`
 	Reason      string          `json:"reason,omitempty"`
 }
 
-// end derives how the run ended.
+// end derives how the run ended. One that ran into its deadline was not interrupted: it failed.
 func (s *Summary) end(ctx context.Context, err error) End {
 	switch {
-	case err != nil && ctx.Err() != nil:
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return Interrupted
 	case err != nil && s.Accepted == 0, s.Sent > 0 && s.Accepted == 0 && s.Unchanged == 0:
 		return Failed
@@ -116,6 +123,28 @@ func (s *Summary) end(ctx context.Context, err error) End {
 		return Partial
 	default:
 		return OK
+	}
+}
+
+// Delivered says whether the run was a success as freshness counts it: a live run that brought its scores to every target
+// and into the history. Single rows that were rejected or refused don't spoil it; a backfill, which makes nothing fresher,
+// is none. A run without a summary was never begun.
+func (s *Summary) Delivered() bool {
+	if s == nil || s.Trigger != Scheduled && s.Trigger != Manual || s.End != OK && s.End != Partial {
+		return false
+	}
+	failed := func(t TargetSummary) bool { return t.Error != "" }
+	return !slices.ContainsFunc(s.Targets, failed) && (s.History == nil || !failed(*s.History))
+}
+
+// spoil adds a fault to a summary whose end was settled without it.
+func (s *Summary) spoil(err error) {
+	if s.Reason != "" {
+		s.Reason += "; "
+	}
+	s.Reason += err.Error()
+	if s.End == OK {
+		s.End = Partial
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,10 +19,11 @@ import (
 	"scored/cmd/sandbox/world"
 )
 
-// While the demo goes on, the job runs every runEvery, on what comes in within a slot of 15 minutes. A backlog of half a
-// day is held back for that; when it is used up, events come at their own pace.
+// While the demo goes on, the daemon makes a run every runEvery, on what came in within a slot of 15 minutes. A backlog of
+// half a day is held back for that; when it is used up, events come at their own pace.
 const (
 	runEvery = 10 * time.Second
+	cron     = "*/10 * * * * *" // the same, for the daemon
 	slot     = 15 * time.Minute
 	backlog  = 12 * time.Hour
 )
@@ -43,7 +45,7 @@ func demoCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "make one run, show the ten best leads, and stop")
-	cmd.Flags().StringVar(&config, "config", "configs/scored.yaml", "the config file; its addresses are overridden")
+	cmd.Flags().StringVar(&config, "config", "configs/scored.yaml", "the config file; its addresses and schedule are overridden")
 	return cmd
 }
 
@@ -66,41 +68,76 @@ func (d *demo) run(ctx context.Context, once bool) error {
 	}
 	defer w.Close()
 	d.world = w
-	fmt.Fprintln(d.out, "run the job: scored run lead_scoring")
-	if err := d.score(ctx); err != nil {
-		return err
+	if once {
+		fmt.Fprintln(d.out, "run the job: scored run lead_scoring")
+		if err := d.score(ctx); err != nil {
+			return err
+		}
+		return d.showBest(10)
 	}
-	if err := d.showBest(10); err != nil || once {
-		return err
-	}
-	fmt.Fprintf(d.out, "\nthe lead list, as a rep sees it: %s\n", d.world.Org.URL)
-	fmt.Fprintf(d.out, "events keep coming, and the job runs every %s, until Ctrl-C\n", runEvery)
 	return d.goOn(ctx)
 }
 
-// goOn lets time pass: new events arrive and the job runs again. Ctrl-C is how it ends, not an error.
+// goOn starts the daemon and lets time pass: new events arrive, and the daemon makes its runs. Ctrl-C is how it ends, not
+// an error.
 func (d *demo) goOn(ctx context.Context) error {
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return err
+	}
+	daemon := d.world.Command(ctx, d.scored, "daemon", "--config", d.config)
+	daemon.Env = append(daemon.Env, "SCORED_SCHEDULE_CRON="+cron, "SCORED_STATUS_LISTEN="+address)
+	daemon.Stderr = &narrator{out: d.out}
+	daemon.SysProcAttr = ownGroup()
+	fmt.Fprintf(d.out, "start the daemon: scored daemon, with a slot every %s\n\n", runEvery)
+	fmt.Fprintf(d.out, "  the lead list, as a rep sees it    %s\n", d.world.Org.URL)
+	fmt.Fprintf(d.out, "  the status page, as ops see it     http://%s\n\n", address)
+	fmt.Fprintf(d.out, "events keep coming, until Ctrl-C\n")
+	if err := daemon.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- daemon.Wait() }()
+	loadErr := d.loadEvents(ctx, ended)
+	if ctx.Err() == nil { // the daemon ended by itself, or has nothing to read any more
+		_ = daemon.Process.Signal(os.Interrupt)
+		return errors.Join(loadErr, <-ended)
+	}
+	<-ended
+	return nil
+}
+
+// loadEvents brings what comes in into the warehouse, until ctx ends or the daemon does.
+func (d *demo) loadEvents(ctx context.Context, ended chan error) error {
 	tick := time.NewTicker(runEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case err := <-ended:
+			ended <- nil
+			return fmt.Errorf("the daemon ended: %w", err)
 		case now := <-tick.C:
 			until := d.world.Loaded.Add(slot)
 			if now = now.UTC().Truncate(time.Second); until.After(now) {
 				until = now
 			}
-			rows, err := d.world.Load(ctx, until)
-			if err != nil && ctx.Err() == nil {
-				return err
-			}
-			fmt.Fprintf(d.out, "\n%d new rows in the warehouse\n", rows)
-			if err := d.score(ctx); err != nil && ctx.Err() == nil {
+			if _, err := d.world.Load(ctx, until); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// freeAddress finds a port on loopback that nobody uses now.
+func freeAddress(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
 }
 
 // score runs the job once. Its log is shown where it failed; a run that ended partial is shown and goes on.

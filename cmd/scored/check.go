@@ -23,7 +23,8 @@ import (
 const refereeTolerance = 1e-12
 
 func checkCommand(config *string) *cobra.Command {
-	return &cobra.Command{
+	var offline bool
+	cmd := &cobra.Command{
 		Use:   "check [JOB...]",
 		Short: "Say what is wrong with config, scripts, bundles, warehouse and Salesforce, where, and what to do",
 		Long: "check goes through everything a run needs, for all jobs or the named ones, and writes to none of it: it lints the\n" +
@@ -31,13 +32,13 @@ func checkCommand(config *string) *cobra.Command {
 			"its rows, and asks Salesforce whether each mapped field is there and may be edited.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			console := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr())
-			c := &checker{out: console.out}
+			c := &checker{out: console.out, offline: offline}
 			cfg, err := configs.Load(*config)
 			c.result("config", *config, "", err)
 			if err != nil {
 				return c.verdict()
 			}
-			c.log = newLog(cfg, console)
+			c.log, _ = newLog(console, cfg.Log.Level)
 			jobs, err := chooseJobs(cfg, args)
 			if err != nil {
 				return err
@@ -49,6 +50,8 @@ func checkCommand(config *string) *cobra.Command {
 			return c.verdict()
 		},
 	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "connect nowhere: config, schedules, scripts and bundles only")
+	return cmd
 }
 
 func chooseJobs(cfg *configs.Config, names []string) ([]configs.Job, error) {
@@ -68,9 +71,10 @@ func chooseJobs(cfg *configs.Config, names []string) ([]configs.Job, error) {
 
 // checker prints a line per thing it looked at, and remembers what went wrong.
 type checker struct {
-	out  io.Writer
-	log  *slog.Logger
-	errs []error
+	out     io.Writer
+	log     *slog.Logger
+	offline bool
+	errs    []error
 }
 
 func (c *checker) result(what, name, ok string, err error) {
@@ -135,6 +139,7 @@ func checkBound(ctx context.Context, path, job, target, identity string) error {
 }
 
 func (c *checker) job(ctx context.Context, cfg *configs.Config, jc configs.Job) {
+	c.schedule(cfg, jc)
 	bundle, err := loadBundle(jc.Bundle)
 	c.result("bundle", jc.Bundle, describe(bundle, err), err)
 	if err == nil {
@@ -143,16 +148,28 @@ func (c *checker) job(ctx context.Context, cfg *configs.Config, jc configs.Job) 
 	}
 	source, err := newSource(cfg, jc.Dataprep, jc.Key, c.log)
 	c.result("script", jc.Dataprep, "no findings", err)
-	if err == nil {
+	if err == nil && !c.offline {
 		found, err := c.columns(ctx, source, bundle)
 		c.result("warehouse", jc.Name, found, err)
 	}
-	targets, err := newTargets(cfg, jc, c.log)
+	c.when(ctx, cfg, jc)
+	if jc.HeartbeatURLFile != "" {
+		heartbeat, err := newHeartbeat(jc, c.log)
+		if err == nil {
+			heartbeat.Close()
+		}
+		c.result("heartbeat", jc.HeartbeatURLFile, "not fetched: that would say that all is well", err)
+	}
+	targets, _, err := newTargets(cfg, jc, c.log)
 	if err != nil {
 		c.result("targets", jc.Name, "", err)
 		return
 	}
 	for i, t := range targets {
+		if c.offline {
+			c.result("target", t.Sink.Name(), "not asked", nil)
+			continue
+		}
 		identity, err := t.Sink.Preflight(ctx)
 		if err == nil {
 			err = checkBound(ctx, ledgerPath(cfg), jc.Name, t.Sink.Name(), identity)
@@ -160,6 +177,38 @@ func (c *checker) job(ctx context.Context, cfg *configs.Config, jc configs.Job) 
 		c.result("target", t.Sink.Name(), fmt.Sprintf("org %s, all %d fields of %s can be written", identity,
 			len(jc.Targets[i].Fields), jc.Targets[i].Object), err)
 	}
+}
+
+// schedule shows when the job would run next.
+func (c *checker) schedule(cfg *configs.Config, jc configs.Job) {
+	if jc.Schedule == configs.Manual {
+		c.result("schedule", jc.Name, "manual: the daemon leaves it alone", nil)
+		return
+	}
+	policy, err := newPolicy(cfg, jc)
+	if err != nil {
+		c.result("schedule", jc.Name, "", err)
+		return
+	}
+	first := policy.Spec.Next(time.Now())
+	c.result("schedule", jc.Name, fmt.Sprintf("%s: next %s, then %s; this host starts %s later", policy.Spec,
+		first.UTC().Format(time.RFC3339), policy.Spec.Next(first).UTC().Format(time.RFC3339), policy.Jitter), nil)
+}
+
+// when reads what the job's slots wait for.
+func (c *checker) when(ctx context.Context, cfg *configs.Config, jc configs.Job) {
+	condition, err := newCondition(cfg, jc, c.log)
+	if err == nil && condition == nil {
+		return
+	}
+	found := "not asked"
+	if err == nil && !c.offline {
+		var ready bool
+		if found, ready, _, err = condition.Ready(ctx, time.Now().UTC().Truncate(time.Second), ""); err == nil {
+			found = fmt.Sprintf("it gives %s; a slot now would wait: %t", found, !ready)
+		}
+	}
+	c.result("when", jc.Name, found, err)
 }
 
 func describe(b *model.Bundle, err error) string {

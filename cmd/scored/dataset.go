@@ -120,7 +120,8 @@ func newDataset(cfg *configs.Config, name, labels string, console *console) (*da
 	if err != nil {
 		return nil, err
 	}
-	d := &dataset{job: jc, log: newLog(cfg, console), console: console}
+	log, _ := newLog(console, cfg.Log.Level)
+	d := &dataset{job: jc, log: log, console: console}
 	if d.source, err = newSource(cfg, jc.Dataprep, jc.Key, d.log); err != nil {
 		return nil, err
 	}
@@ -158,7 +159,7 @@ func (d *dataset) write(ctx context.Context, path string) error {
 }
 
 func (d *dataset) snapshot(ctx context.Context, f *datasetFile, asOf time.Time) error {
-	run, err := pipeline.NewRun(d.job.Name, time.Time{}, asOf, 0, time.Now())
+	run, err := pipeline.NewRun(d.job.Name, pipeline.Request{AsOf: asOf}, 0, time.Now())
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // schedules may name a zone, and not every machine has them
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +47,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			"that changed to Salesforce, logging every run.",
 		SilenceErrors:    true,
 		SilenceUsage:     true,
+		Version:          version(),
 		PersistentPreRun: func(*cobra.Command, []string) { verb = true },
 	}
 	root.SetArgs(args)
@@ -52,7 +55,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	config := root.PersistentFlags().StringP("config", "c", defaultConfig(), "the config file (or SCORED_CONFIG)")
-	root.AddCommand(runCommand(config), checkCommand(config), datasetCommand(config))
+	root.AddCommand(daemonCommand(config), runCommand(config), backfillCommand(config), checkCommand(config), datasetCommand(config),
+		runsCommand(config), slotsCommand(config), pauseCommand(config), resumeCommand(config))
 
 	err := root.ExecuteContext(ctx)
 	if err != nil {
@@ -69,6 +73,15 @@ func defaultConfig() string {
 		return path
 	}
 	return "/etc/scored/scored.yaml"
+}
+
+// version names the build: the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version
 }
 
 // oneJob wants the name of one job as the only argument.

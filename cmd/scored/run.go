@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"scored/pipeline"
+	"scored/pipeline/ledger"
 )
 
 // sampleSize is how many changes of each target a dry run shows.
@@ -34,9 +35,9 @@ func runCommand(config *string) *cobra.Command {
 			if full && asOf != "" && !dryRun {
 				return usage{errors.New("--full and --as-of do not go together: what is sent again are today's scores")}
 			}
-			open := openLedger
+			open := ledger.Open
 			if dryRun {
-				open = readLedger
+				open = ledger.OpenReadOnly
 			}
 			console := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr())
 			j, err := wire(*config, args[0], open, console)
@@ -44,7 +45,7 @@ func runCommand(config *string) *cobra.Command {
 				return err
 			}
 			defer j.close()
-			req := pipeline.Request{AsOf: at, Full: full}
+			req := pipeline.Request{Trigger: pipeline.Manual, AsOf: at, Full: full}
 			if dryRun {
 				return runDry(cmd.Context(), j, req, console.out)
 			}
@@ -58,8 +59,7 @@ func runCommand(config *string) *cobra.Command {
 }
 
 func runOnce(ctx context.Context, j *job, req pipeline.Request, out io.Writer) error {
-	s, err := j.runner.Run(ctx, req)
-	j.console.end()
+	s, err := j.run(ctx, req)
 	if s == nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,21 +25,13 @@ import (
 // job is one wired job, ready to run.
 type job struct {
 	runner  *pipeline.Runner
+	ledger  *ledger.Ledger
 	console *console
-	close   func()
-}
-
-// store is what a verb opens of the ledger: all of it under its lock, or a view.
-type store interface {
-	pipeline.Ledger
-	Close() error
+	// patience is how long a run waits for another one of the same job.
+	patience time.Duration
 }
 
 func ledgerPath(cfg *configs.Config) string { return filepath.Join(cfg.StateDir, "ledger.db") }
-
-func openLedger(path string) (store, error) { return ledger.Open(path) }
-
-func readLedger(path string) (store, error) { return ledger.OpenReadOnly(path) }
 
 // source is a dataprep script at a warehouse.
 type source interface {
@@ -46,8 +39,9 @@ type source interface {
 	Columns(ctx context.Context, asOf time.Time) ([]pipeline.Column, error)
 }
 
-// wire builds the named job's run from the config file, in the order in which its data flows.
-func wire(configPath, name string, open func(path string) (store, error), console *console) (*job, error) {
+// wire builds the named job's run from the config file. open is [ledger.Open] or, to look and not to touch,
+// [ledger.OpenReadOnly].
+func wire(configPath, name string, open func(path string) (*ledger.Ledger, error), console *console) (*job, error) {
 	cfg, err := configs.Load(configPath)
 	if err != nil {
 		return nil, err
@@ -56,39 +50,81 @@ func wire(configPath, name string, open func(path string) (store, error), consol
 	if err != nil {
 		return nil, err
 	}
-	log := newLog(cfg, console)
-	source, err := newSource(cfg, jc.Dataprep, jc.Key, log)
+	log, tail := newLog(console, cfg.Log.Level)
+	runner, _, err := newRunner(cfg, jc, log, tail)
 	if err != nil {
 		return nil, err
 	}
-	bundle, err := loadBundle(jc.Bundle)
-	if err != nil {
-		return nil, err
-	}
-	targets, err := newTargets(cfg, jc, log)
-	if err != nil {
-		return nil, err
-	}
+	runner.Progress = console.progress
 	store, err := open(ledgerPath(cfg))
 	if err != nil {
 		return nil, err
 	}
-	return &job{
-		console: console,
-		close: func() {
-			if err := store.Close(); err != nil {
-				log.Error("close ledger", "error", err.Error())
-			}
-		},
-		runner: &pipeline.Runner{
-			Job: jc.Name, Source: source, Model: bundle, Decide: policy.Delta, Targets: targets, Ledger: store,
-			Log: log, Progress: console.progress,
-		},
-	}, nil
+	runner.Ledger = store
+	return &job{runner: runner, ledger: store, console: console, patience: cfg.Schedule.StartDeadline}, nil
 }
 
-func newLog(cfg *configs.Config, console *console) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(console, &slog.HandlerOptions{Level: cfg.Log.Level}))
+// newRunner builds a job's run, but for its ledger, in the order in which its data flows, and returns it with the clients
+// of the orgs it delivers to. It connects nowhere.
+func newRunner(
+	cfg *configs.Config, jc configs.Job, log *slog.Logger, tail *pipeline.Tail,
+) (*pipeline.Runner, []*salesforce.Sink, error) {
+	source, err := newSource(cfg, jc.Dataprep, jc.Key, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	bundle, err := loadBundle(jc.Bundle)
+	if err != nil {
+		return nil, nil, err
+	}
+	targets, orgs, err := newTargets(cfg, jc, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	keep, err := newKeep(cfg, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &pipeline.Runner{
+		Job: jc.Name, Source: source, Model: bundle, Decide: policy.Delta, Targets: targets, Keep: keep, Log: log, Tail: tail,
+	}, orgs, nil
+}
+
+func (j *job) close() {
+	if err := j.ledger.Close(); err != nil {
+		j.runner.Log.Error("close ledger", "error", err.Error())
+	}
+}
+
+// run makes one run when it is the job's turn: one run of a job at a time, whoever makes it.
+func (j *job) run(ctx context.Context, req pipeline.Request) (*pipeline.Summary, error) {
+	if err := j.enter(ctx); err != nil {
+		return nil, err
+	}
+	s, err := j.runner.Run(ctx, req)
+	j.console.end()
+	if lerr := j.ledger.Leave(j.runner.Job); lerr != nil {
+		j.runner.Log.Error("leave the job to others", "error", lerr.Error())
+	}
+	return s, err
+}
+
+func (j *job) enter(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, j.patience)
+	defer cancel()
+	orphans, err := j.ledger.Enter(ctx, j.runner.Job, func(holder string) {
+		fmt.Fprintf(j.console.out, "waiting: %s runs %s\n", holder, j.runner.Job)
+	})
+	for _, id := range orphans {
+		j.runner.Log.Warn("an earlier run was found dead: its process had ended before it did", "run_id", id, "job", j.runner.Job)
+	}
+	return err
+}
+
+// newLog returns the logger of everything, and the tail that keeps the lines of each run for the ledger.
+func newLog(w io.Writer, level slog.Leveler) (*slog.Logger, *pipeline.Tail) {
+	tail := pipeline.NewTail(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	return slog.New(tail), tail
 }
 
 func findJob(cfg *configs.Config, name string) (configs.Job, error) {
@@ -113,15 +149,39 @@ func newSource(cfg *configs.Config, path, key string, log *slog.Logger) (source,
 	if err != nil {
 		return nil, err
 	}
+	wc, err := warehouseConfig(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	return warehouse.NewSource(wc, script, key)
+}
+
+func warehouseConfig(cfg *configs.Config, log *slog.Logger) (warehouse.Config, error) {
 	password, err := configs.ReadSecret(cfg.Warehouse.PasswordFile)
 	if err != nil {
-		return nil, fmt.Errorf("warehouse.password_file: %w", err)
+		return warehouse.Config{}, fmt.Errorf("warehouse.password_file: %w", err)
 	}
-	return warehouse.NewSource(warehouse.Config{
+	return warehouse.Config{
 		URL: cfg.Warehouse.URL, Password: password, QueryGroup: cfg.Warehouse.QueryGroup,
 		ConnectTimeout: cfg.Warehouse.ConnectTimeout, ConnectPatience: cfg.Warehouse.ConnectPatience,
 		StatementTimeout: cfg.Warehouse.StatementTimeout, Log: log,
-	}, script, key)
+	}, nil
+}
+
+// newKeep builds the history in the warehouse; nil if the config wants none.
+func newKeep(cfg *configs.Config, log *slog.Logger) (*pipeline.Keep, error) {
+	if cfg.Warehouse.HistorySchema == "" {
+		return nil, nil
+	}
+	wc, err := warehouseConfig(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	history, err := warehouse.NewHistory(wc, cfg.Warehouse.HistorySchema)
+	if err != nil {
+		return nil, err
+	}
+	return &pipeline.Keep{History: history, Decide: policy.Delta}, nil
 }
 
 func loadBundle(dir string) (*model.Bundle, error) {
@@ -133,17 +193,17 @@ func loadBundle(dir string) (*model.Bundle, error) {
 }
 
 // newTargets builds the job's sinks, each one trying again what may pass within the run.
-func newTargets(cfg *configs.Config, jc configs.Job, log *slog.Logger) ([]pipeline.Target, error) {
-	var targets []pipeline.Target
+func newTargets(cfg *configs.Config, jc configs.Job, log *slog.Logger) (targets []pipeline.Target, orgs []*salesforce.Sink, err error) {
 	for _, tc := range jc.Targets {
 		sink, err := newSalesforce(cfg.Salesforce, tc, log)
 		if err != nil {
-			return nil, fmt.Errorf("job %s, target %s: %w", jc.Name, tc.Name, err)
+			return nil, nil, fmt.Errorf("job %s, target %s: %w", jc.Name, tc.Name, err)
 		}
+		orgs = append(orgs, sink)
 		retried := sinks.Retry(sink, sinks.Backoff{Tries: 4, First: time.Second, Max: 8 * time.Second}, log)
 		targets = append(targets, pipeline.Target{Sink: retried, Shape: shape(tc), Settle: cfg.Salesforce.Timeout})
 	}
-	return targets, nil
+	return targets, orgs, nil
 }
 
 // shape is all of a target that decides what is written where.

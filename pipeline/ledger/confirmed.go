@@ -27,10 +27,10 @@ func (l *Ledger) Confirmed(ctx context.Context, job, target string) iter.Seq2[pi
 // The two halves are read in order of key side by side: SQLite merges them without sorting. The confirmed row of a key
 // comes before its intents.
 const confirmedAndOpen = `
-	SELECT key, 0 AS half, doubted, score, grade, model, version FROM confirmed
+	SELECT key, 0 AS half, doubted, score, grade, model, version, filled FROM confirmed
 	WHERE target = (SELECT number FROM targets WHERE job = ?1 AND name = ?2)
 	UNION ALL
-	SELECT key, 1 AS half, 1, 0, '', '', max(version) FROM intents
+	SELECT key, 1 AS half, 1, 0, '', '', max(version), 0 FROM intents
 	WHERE target = (SELECT number FROM targets WHERE job = ?1 AND name = ?2) GROUP BY key
 	ORDER BY key, half`
 
@@ -48,7 +48,8 @@ func (l *Ledger) eachConfirmed(
 	for rows.Next() {
 		var row pipeline.Confirmed
 		var half int
-		if err := rows.Scan(&row.Key, &half, &row.Unsure, &row.Score, &row.Grade, &row.Model, &row.Version); err != nil {
+		err := rows.Scan(&row.Key, &half, &row.Unsure, &row.Score, &row.Grade, &row.Model, &row.Version, &row.Filled)
+		if err != nil {
 			return err
 		}
 		if pending && row.Key == entry.Key {
@@ -71,7 +72,7 @@ func (l *Ledger) eachConfirmed(
 
 // Unsettled returns an instant after which no write without an answer was sent; the zero time if there is no such
 // write. That is the end of the newest run that has one: its intents are older than its requests. A run whose process
-// died ended, at the latest, when the ledger was opened again. Writes that were sent again, and then answered, count too.
+// died ended, at the latest, when its job was entered again. Writes that were sent again, and then answered, count too.
 func (l *Ledger) Unsettled(ctx context.Context, job, target string) (time.Time, error) {
 	if l.read == nil {
 		return time.Time{}, nil

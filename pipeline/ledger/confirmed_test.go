@@ -123,14 +123,14 @@ func TestUnsettled(t *testing.T) {
 	}
 }
 
-func TestUnsettledOfADeadProcessIsWhenTheLedgerWasOpenedAgain(t *testing.T) {
+func TestUnsettledOfADeadProcessIsWhenItsJobWasEnteredAgain(t *testing.T) {
 	l, path := crashed(t)
 	check(t, l.Close())
 	execute(t, path, `UPDATE intents SET at = at - 600000`)
-	reopened := time.Now().Truncate(time.Millisecond)
-	l = open(t, path)
+	entered := time.Now().Truncate(time.Millisecond)
+	l = opened(t, path)
 	at, err := l.Unsettled(t.Context(), job, target)
-	if err != nil || at.Before(reopened) || at.After(time.Now()) {
+	if err != nil || at.Before(entered) || at.After(time.Now()) {
 		t.Errorf("got %v, %v; its last request may have left long after its intents", at, err)
 	}
 }
@@ -142,5 +142,41 @@ func TestUnsettledIsNeverInTheFuture(t *testing.T) {
 	l = open(t, path)
 	if at, err := l.Unsettled(t.Context(), job, target); err != nil || at.After(time.Now()) {
 		t.Errorf("got %v, %v", at, err)
+	}
+}
+
+func TestWhatABackfillFilledIsMarkedUntilAnotherRunConfirmsTheKey(t *testing.T) {
+	l := fresh(t)
+	filled := func() bool { return confirmed(t, l)[0].Filled }
+	for i, step := range []struct {
+		trigger pipeline.Trigger
+		status  pipeline.Status
+		want    bool
+	}{
+		{pipeline.Fill, pipeline.Accepted, true},
+		{pipeline.Scheduled, pipeline.Refused, true},
+		{pipeline.Scheduled, pipeline.Unknown, true},
+		{pipeline.Scheduled, pipeline.Accepted, false},
+		{pipeline.Fill, pipeline.Accepted, true},
+		{pipeline.Manual, pipeline.Accepted, false},
+		{pipeline.Fill, pipeline.Accepted, true},
+		{pipeline.Backfill, pipeline.Accepted, false},
+	} {
+		req := pipeline.Request{Trigger: step.trigger, AsOf: asOf.Add(time.Duration(i) * time.Minute)}
+		if step.trigger == pipeline.Scheduled {
+			req.Slot = req.AsOf
+		}
+		run := request(t, l, req)
+		intend(t, l, run, change("k", i))
+		confirm(t, l, run, step.status, "k")
+		if filled() != step.want {
+			t.Errorf("step %d, %s by %s: filled is %v", i, step.status, step.trigger, filled())
+		}
+	}
+	late := request(t, l, pipeline.Request{Trigger: pipeline.Fill, AsOf: asOf})
+	intend(t, l, late, change("k", 99))
+	confirm(t, l, late, pipeline.Accepted, "k")
+	if filled() {
+		t.Error("an older version doesn't replace what is confirmed, nor whose it is")
 	}
 }

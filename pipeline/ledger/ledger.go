@@ -1,8 +1,15 @@
-// Package ledger is the local record of runs and of what each target confirmed: one SQLite file, written by one
-// process.
+// Package ledger is the local record of runs, of what each target confirmed and of where each job's schedule stands: one
+// SQLite file, and lock files beside it.
 //
 // Every method that changes it has reached the disk when it returns (WAL with synchronous=FULL). The file holds keys,
 // scores and the targets' own words about rows, and so is readable by its owner only; it never holds features.
+//
+// Several processes on one machine share a ledger: the daemon, a run or a backfill by hand, a pause. Three rules keep them
+// apart. Writes take turns: each is one short transaction. A job has one run at a time: whoever runs it holds the job's
+// gate, from [Ledger.Enter] to [Ledger.Leave], and [Ledger.Begin] refuses a run without it. A ledger has one daemon:
+// [Ledger.LockDaemon]. Gate and daemon are locks of the kernel's on files, which it takes back when their holder dies. So
+// a run that is open while its job's gate is free is one whose process died, and whoever enters next ends it; nobody else
+// ever touches another process's run.
 package ledger
 
 import (
@@ -14,6 +21,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -27,49 +36,50 @@ var _ pipeline.Ledger = (*Ledger)(nil)
 // Ledger implements [pipeline.Ledger]. Its methods may be called from several goroutines; writes take turns.
 type Ledger struct {
 	path  string
-	lock  *flock.Flock
 	write *sql.DB // one connection; nil if opened read-only
 	read  *sql.DB // sees the last commit and never waits for a writer; nil if there is no ledger yet
+
+	mu     sync.Mutex
+	gates  map[string]*flock.Flock // held, by job
+	daemon *flock.Flock            // nil unless held
 }
 
-// Open opens the ledger for this process alone, creates or migrates it, and marks the runs that an earlier process left
-// open as interrupted. The folder must exist. A ledger in use is a [pipeline.TryAgain] problem that names the process.
+// Open opens the ledger beside the other processes that use it, and creates or migrates it. The folder must exist.
 func Open(path string) (*Ledger, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	lock, err := acquire(path)
-	if err != nil {
-		return nil, err
-	}
-	l := &Ledger{path: path, lock: lock}
+	l := &Ledger{path: path, gates: map[string]*flock.Flock{}}
 	if err := l.openBoth(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-// OpenReadOnly opens the ledger beside whichever process may be writing it; methods that change it fail. A ledger that
-// does not exist yet reads as an empty one.
+// OpenReadOnly opens the ledger beside the processes that write it; methods that change it fail. A ledger that does not
+// exist yet reads as an empty one.
 func OpenReadOnly(path string) (*Ledger, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
 	l := &Ledger{path: path}
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return l, nil
-	}
-	if err != nil {
+	if _, err := os.Stat(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return l, nil
+		}
 		return nil, unusable(path, err)
 	}
 	if l.read, err = database(path, "mode=ro&_pragma=query_only(1)"); err != nil {
 		return nil, err
 	}
 	version, err := schemaVersion(context.Background(), l.read)
-	if err == nil && version < newest {
+	switch {
+	case err == nil && version == 0: // another process is about to fill it
+		err = l.read.Close()
+		l.read = nil
+	case err == nil && version < newest:
 		err = &pipeline.Problem{Class: pipeline.TryAgain,
 			Err:  fmt.Errorf("its schema is version %d, this program reads %d", version, newest),
 			Hint: "make a run with this version of scored: it migrates the ledger"}
@@ -81,12 +91,7 @@ func OpenReadOnly(path string) (*Ledger, error) {
 }
 
 func (l *Ledger) openBoth() (err error) {
-	// SQLite would create the file for everybody to read, and gives its own helper files the same permissions.
-	file, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return unusable(l.path, err)
-	}
-	if err := file.Close(); err != nil {
+	if err := l.create(); err != nil {
 		return unusable(l.path, err)
 	}
 	// Journal size: what a large delivery needed is given back to the disk.
@@ -96,37 +101,54 @@ func (l *Ledger) openBoth() (err error) {
 		return err
 	}
 	l.write.SetMaxOpenConns(1)
-	ctx := context.Background()
-	if err := l.migrate(ctx); err != nil {
-		return err
-	}
-	if err := l.interruptOpen(ctx); err != nil {
+	if err := l.migrate(context.Background()); err != nil {
 		return err
 	}
 	l.read, err = database(l.path, "mode=ro&_pragma=query_only(1)")
 	return err
 }
 
-// Close closes the ledger and lets another process open it.
+// create makes the file if it is missing, for its owner only: SQLite would let everybody read it, and gives its own helper
+// files the same permissions. It never opens a file that may be in use: to close it again would take the locks away that
+// another connection of this process has on it.
+func (l *Ledger) create() error {
+	info, err := os.Stat(l.path)
+	if err == nil && info.IsDir() {
+		return syscall.EISDIR
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(l.path), filepath.Base(l.path)+".new")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	if err := file.Close(); err != nil {
+		return err
+	}
+	if err := os.Link(file.Name(), l.path); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// Close closes the ledger, leaves the jobs that were entered and, if this was the daemon's, lets another be the daemon.
 func (l *Ledger) Close() error {
 	var errs []error
-	if l.read != nil {
-		errs = append(errs, l.read.Close())
+	for _, db := range []*sql.DB{l.read, l.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
 	}
-	if l.write != nil {
-		errs = append(errs, l.write.Close())
-	}
-	if l.lock != nil {
-		errs = append(errs, l.lock.Close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, l.unlock())...)
 }
 
 // update runs one durable transaction. It ends with ctx, and its statements get a context that does not: for one that
 // can end, the driver starts a goroutine per statement.
 func (l *Ledger) update(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
 	if l.write == nil {
-		return fmt.Errorf("ledger %s is open read-only", l.path)
+		return l.readOnly()
 	}
 	tx, err := l.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -142,9 +164,11 @@ func (l *Ledger) update(ctx context.Context, do func(context.Context, *sql.Tx) e
 	return l.explain(err)
 }
 
+func (l *Ledger) readOnly() error { return fmt.Errorf("ledger %s is open read-only", l.path) }
+
 func database(path, options string) (*sql.DB, error) {
 	uri := url.URL{Scheme: "file", Path: path,
-		RawQuery: "_pragma=busy_timeout(10000)&_pragma=trusted_schema(0)&" + options}
+		RawQuery: fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=trusted_schema(0)&%s", patience.Milliseconds(), options)}
 	connector, err := sqlite.NewConnector(uri.String())
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", path, err)
@@ -155,3 +179,16 @@ func database(path, options string) (*sql.DB, error) {
 func millis(t time.Time) int64 { return t.UnixMilli() }
 
 func instant(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// optional is NULL for the zero time.
+func optional(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: millis(t), Valid: !t.IsZero()}
+}
+
+// optionalInstant is the zero time for NULL.
+func optionalInstant(ms sql.NullInt64) time.Time {
+	if !ms.Valid {
+		return time.Time{}
+	}
+	return instant(ms.Int64)
+}

@@ -23,8 +23,8 @@ const (
 var asOf = time.Date(2026, 11, 22, 13, 15, 0, 0, time.UTC)
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childVariable); path != "" {
-		os.Exit(child(path))
+	if role := os.Getenv(roleVariable); role != "" {
+		os.Exit(play(role))
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -40,24 +40,49 @@ func open(t testing.TB, path string) *ledger.Ledger {
 	return l
 }
 
-func fresh(t testing.TB) *ledger.Ledger {
+// opened opens a ledger, enters the job and binds its target.
+func opened(t testing.TB, path string) *ledger.Ledger {
 	t.Helper()
-	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
+	l := open(t, path)
+	enter(t, l, job)
 	check(t, l.Bind(t.Context(), job, target, org))
 	return l
+}
+
+func fresh(t testing.TB) *ledger.Ledger {
+	t.Helper()
+	return opened(t, newPath(t))
+}
+
+func newPath(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "ledger.db")
+}
+
+// enter takes a job's gate, which must be free, and returns the orphans.
+func enter(t testing.TB, l *ledger.Ledger, job string) []string {
+	t.Helper()
+	orphans, err := l.Enter(context.Background(), job, func(holder string) { t.Errorf("%s runs the job %s", holder, job) })
+	check(t, err)
+	return orphans
 }
 
 // begin opens a run at so many minutes after asOf.
 func begin(t testing.TB, l *ledger.Ledger, minutes int) *pipeline.Run {
 	t.Helper()
-	run, err := l.Begin(context.Background(), job, time.Time{}, asOf.Add(time.Duration(minutes)*time.Minute))
+	return request(t, l, pipeline.Request{Trigger: pipeline.Manual, AsOf: asOf.Add(time.Duration(minutes) * time.Minute)})
+}
+
+func request(t testing.TB, l *ledger.Ledger, req pipeline.Request) *pipeline.Run {
+	t.Helper()
+	run, err := l.Begin(context.Background(), job, req)
 	check(t, err)
 	return run
 }
 
 func finish(t testing.TB, l *ledger.Ledger, run *pipeline.Run) {
 	t.Helper()
-	check(t, l.Finish(context.Background(), &pipeline.Summary{ID: run.ID, Job: job, End: pipeline.OK}, nil, nil))
+	check(t, l.Finish(context.Background(), &pipeline.Summary{ID: run.ID, Job: job, End: pipeline.OK}, nil, nil, nil))
 }
 
 func change(key string, score int) pipeline.Change {

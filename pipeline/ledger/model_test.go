@@ -58,6 +58,7 @@ func (w *world) reopen() {
 	var err error
 	w.ledger, err = ledger.Open(w.path)
 	check(w, err)
+	enter(w, w.ledger, job)
 }
 
 // step does one thing and says what.

@@ -65,15 +65,16 @@ func TestReadOnlyRefuses(t *testing.T) {
 }
 
 func TestAPageDamagedLaterIsNamed(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	l := open(t, path)
-	check(t, l.Bind(t.Context(), job, target, org))
+	path := newPath(t)
+	l := opened(t, path)
 	run := begin(t, l, 0)
 	changes, accepted := rows(1500)
 	intend(t, l, run, changes...)
 	check(t, l.Confirm(t.Context(), run, target, accepted))
 	check(t, l.Close())
-	scribble(t, path, 12*4096)
+	var page int
+	fmt.Sscan(query(t, path, `SELECT rootpage FROM sqlite_schema WHERE name = 'confirmed'`), &page)
+	scribble(t, path, (page-1)*4096)
 	l = open(t, path)
 	var last error
 	for _, err := range l.Confirmed(t.Context(), job, target) {
@@ -89,7 +90,8 @@ func TestPathsMayHoldAnything(t *testing.T) {
 		folder := filepath.Join(t.TempDir(), name)
 		check(t, os.Mkdir(folder, 0o700))
 		path := filepath.Join(folder, "ledger.db")
-		l := open(t, path)
+		l := opened(t, path)
+		check(t, l.LockDaemon())
 		begin(t, l, 0)
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: got %v, %v; want a file for its owner only", name, info, err)
@@ -100,7 +102,7 @@ func TestPathsMayHoldAnything(t *testing.T) {
 			t.Errorf("%s: got %v, %v", name, records, err)
 		}
 		check(t, ro.Close())
-		for _, end := range []string{"-wal", "-shm", ".lock"} {
+		for _, end := range []string{"-wal", "-shm", "." + job + ".gate", "." + job + ".next", ".daemon"} {
 			if info, err := os.Stat(path + end); err != nil || info.Mode().Perm() != 0o600 {
 				t.Errorf("%s%s: got %v, %v; want a file for its owner only", name, end, info, err)
 			}
@@ -117,8 +119,12 @@ func TestReadOnlyWithoutALedgerIsEmpty(t *testing.T) {
 		check(t, err)
 		records, err := l.Runs(t.Context(), job, 1)
 		check(t, err)
-		if got := confirmed(t, l); len(got) > 0 || !at.IsZero() || len(records) > 0 {
-			t.Errorf("got %v, %v, %v", got, at, records)
+		cursor, err := l.Cursor(t.Context(), job)
+		check(t, err)
+		slots, err := l.Slots(t.Context(), job, time.Time{}, 1)
+		check(t, err)
+		if got := confirmed(t, l); len(got) > 0 || !at.IsZero() || len(records) > 0 || cursor != (pipeline.Cursor{}) || len(slots) > 0 {
+			t.Errorf("got %v, %v, %v, %v, %v", got, at, records, cursor, slots)
 		}
 		check(t, l.Close())
 	}
@@ -128,9 +134,8 @@ func TestReadOnlyWithoutALedgerIsEmpty(t *testing.T) {
 }
 
 func TestReadOnlyBesideAWriter(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	l := open(t, path)
-	check(t, l.Bind(t.Context(), job, target, org))
+	path := newPath(t)
+	l := opened(t, path)
 	ro, err := ledger.OpenReadOnly(path)
 	check(t, err)
 	defer ro.Close()
@@ -151,21 +156,30 @@ func TestReadOnlyBesideAWriter(t *testing.T) {
 }
 
 func TestReadOnlyWritesNothing(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	l := open(t, path)
+	path := newPath(t)
+	l := opened(t, path)
 	run := begin(t, l, 0)
 	check(t, l.Close())
 	before, err := os.ReadFile(path)
 	check(t, err)
 	ro, err := ledger.OpenReadOnly(path)
 	check(t, err)
-	_, begun := ro.Begin(t.Context(), job, time.Time{}, asOf)
+	_, entered := ro.Enter(t.Context(), job, nil)
+	_, begun := ro.Begin(t.Context(), job, pipeline.Request{Trigger: pipeline.Manual, AsOf: asOf})
+	_, resumed := ro.Resume(t.Context(), job)
 	for what, err := range map[string]error{
-		"Begin":   begun,
-		"Bind":    ro.Bind(t.Context(), job, target, org),
-		"Intend":  ro.Intend(t.Context(), run, target, model, nil),
-		"Confirm": ro.Confirm(t.Context(), run, target, nil),
-		"Finish":  ro.Finish(t.Context(), &pipeline.Summary{ID: run.ID}, nil, nil),
+		"Enter":      entered,
+		"LockDaemon": ro.LockDaemon(),
+		"Begin":      begun,
+		"Bind":       ro.Bind(t.Context(), job, target, org),
+		"Intend":     ro.Intend(t.Context(), run, target, model, nil),
+		"Confirm":    ro.Confirm(t.Context(), run, target, nil),
+		"Finish":     ro.Finish(t.Context(), &pipeline.Summary{ID: run.ID}, nil, nil, nil),
+		"Published":  ro.Published(t.Context(), []string{run.ID}),
+		"Account":    ro.Account(t.Context(), job, asOf, nil),
+		"Saw":        ro.Saw(t.Context(), job, "1"),
+		"Pause":      ro.Pause(t.Context(), job, "test"),
+		"Resume":     resumed,
 	} {
 		if err == nil || !strings.Contains(err.Error(), "read-only") {
 			t.Errorf("%s: got %v", what, err)
@@ -195,7 +209,7 @@ func TestClosedTwoTimes(t *testing.T) {
 
 func file(t *testing.T, content []byte) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "ledger.db")
+	path := newPath(t)
 	check(t, os.WriteFile(path, content, 0o600))
 	return path
 }
@@ -213,7 +227,7 @@ func unwritable(t *testing.T) string {
 
 func damaged(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "ledger.db")
+	path := newPath(t)
 	check(t, open(t, path).Close())
 	scribble(t, path, 100) // the root page of the schema
 	return path
@@ -229,14 +243,14 @@ func scribble(t *testing.T, path string, at int) {
 
 func foreign(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "ledger.db")
+	path := newPath(t)
 	execute(t, path, `CREATE TABLE runs (x)`)
 	return path
 }
 
 func later(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "ledger.db")
+	path := newPath(t)
 	check(t, open(t, path).Close())
 	execute(t, path, `PRAGMA user_version = 99`)
 	return path
@@ -271,4 +285,56 @@ func count(t *testing.T, l *ledger.Ledger, table string) (n int) {
 	_, err := fmt.Sscan(query(t, l.Path(), `SELECT count(*) FROM `+table), &n)
 	check(t, err)
 	return n
+}
+
+func TestMayBeOpenedByManyAtOnce(t *testing.T) {
+	const many = 6
+	var children []*process
+	for range many {
+		children = append(children, start(t, "open", ""))
+	}
+	for range 15 {
+		path := newPath(t)
+		for _, c := range children {
+			c.tell(t, path)
+		}
+		ended := make(chan error, many)
+		for i := range many { // goroutines beside the processes
+			go func() { ended <- openAndWrite(path, fmt.Sprint("goroutine", i)) }()
+		}
+		for range many {
+			check(t, <-ended)
+		}
+		for _, c := range children {
+			c.line(t)
+		}
+		l := open(t, path)
+		if n := count(t, l, "jobs"); n != 2*many {
+			t.Fatalf("%d of %d writes are there", n, 2*many)
+		}
+		entries, err := os.ReadDir(filepath.Dir(path))
+		check(t, err)
+		for _, e := range entries {
+			if strings.Contains(e.Name(), ".new") {
+				t.Errorf("%s was left", e.Name())
+			}
+		}
+		check(t, l.Close())
+	}
+	for _, c := range children {
+		c.end(t)
+	}
+}
+
+// A process that died while it made the ledger leaves a file without tables.
+func TestAnEmptyDatabaseIsALedgerToBe(t *testing.T) {
+	path := newPath(t)
+	execute(t, path, `PRAGMA journal_mode = WAL`)
+	ro, err := ledger.OpenReadOnly(path)
+	check(t, err)
+	if records, err := ro.Runs(t.Context(), "", 1); err != nil || len(records) > 0 {
+		t.Errorf("got %v, %v", records, err)
+	}
+	check(t, ro.Close())
+	begin(t, opened(t, path), 0)
 }

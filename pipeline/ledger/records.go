@@ -10,58 +10,90 @@ import (
 	"scored/pipeline"
 )
 
-// Record is a run as the ledger keeps it.
-type Record struct {
-	pipeline.Run
-	Ended   time.Time    // zero while the run is open
-	End     pipeline.End // "" while the run is open
-	Reason  string
-	Summary *pipeline.Summary // nil while the run is open, and if its process died
-	Cut     int               // rejected and refused rows that were not kept
-}
+const record = `SELECT id, job, cause, slot, as_of, attempt, version, started, ended,
+	ifnull(outcome, ''), ifnull(reason, ''), cut, summary FROM runs `
 
 // Runs returns the newest runs of the job, or of every job if it is "", newest first.
-func (l *Ledger) Runs(ctx context.Context, job string, limit int) ([]Record, error) {
-	if l.read == nil {
-		return nil, nil
-	}
-	rows, err := l.read.QueryContext(ctx, `SELECT id, job, slot, as_of, attempt, version, started, ended,
-		ifnull(outcome, ''), ifnull(reason, ''), summary, cut
-		FROM runs WHERE ?1 IN ('', job) ORDER BY number DESC LIMIT ?2`, job, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read runs: %w", l.explain(err))
-	}
-	defer rows.Close()
-	var records []Record
-	for rows.Next() {
-		r, err := scanRecord(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read runs: %w", l.explain(err))
-		}
-		records = append(records, r)
-	}
-	return records, l.explain(rows.Err())
+func (l *Ledger) Runs(ctx context.Context, job string, limit int) ([]pipeline.Record, error) {
+	return l.records(ctx, record+`WHERE ?1 IN ('', job) ORDER BY number DESC LIMIT ?2`, job, limit)
 }
 
-func scanRecord(rows *sql.Rows) (r Record, err error) {
+// Run returns the run with the id, if there is one.
+func (l *Ledger) Run(ctx context.Context, id string) (pipeline.Record, bool, error) {
+	found, err := l.records(ctx, record+`WHERE id = ?`, id)
+	if err != nil || len(found) == 0 {
+		return pipeline.Record{}, false, err
+	}
+	return found[0], true, nil
+}
+
+// Unpublished returns runs of the job that have ended, orphans among them, and are not in the warehouse's run log, oldest
+// first.
+func (l *Ledger) Unpublished(ctx context.Context, job string, limit int) ([]pipeline.Record, error) {
+	return l.records(ctx, record+`WHERE job = ? AND ended IS NOT NULL AND published = 0 ORDER BY number LIMIT ?`, job, limit)
+}
+
+// EndsBetween returns the runs of the job as of an instant after from and up to to, in order of as-of and attempt, without
+// their summaries.
+func (l *Ledger) EndsBetween(ctx context.Context, job string, from, to time.Time) ([]pipeline.Record, error) {
+	return l.records(ctx, `SELECT id, job, cause, slot, as_of, attempt, version, started, ended,
+		ifnull(outcome, ''), ifnull(reason, ''), cut, NULL FROM runs
+		WHERE job = ? AND as_of > ? AND as_of <= ? ORDER BY as_of, attempt`, job, millis(from), millis(to))
+}
+
+func (l *Ledger) records(ctx context.Context, query string, arguments ...any) ([]pipeline.Record, error) {
+	records, err := list(ctx, l, scanRecord, query, arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("read runs: %w", err)
+	}
+	return records, nil
+}
+
+func scanRecord(rows *sql.Rows) (r pipeline.Record, err error) {
 	var slot, ended sql.NullInt64
 	var asOf, started int64
 	var summary []byte
-	err = rows.Scan(&r.ID, &r.Job, &slot, &asOf, &r.Attempt, &r.Version, &started, &ended,
-		&r.End, &r.Reason, &summary, &r.Cut)
+	err = rows.Scan(&r.ID, &r.Job, &r.Trigger, &slot, &asOf, &r.Attempt, &r.Version, &started, &ended,
+		&r.End, &r.Reason, &r.Cut, &summary)
 	if err != nil {
 		return r, err
 	}
 	r.AsOf, r.Started = instant(asOf), instant(started)
-	if slot.Valid {
-		r.Slot = instant(slot.Int64)
-	}
-	if ended.Valid {
-		r.Ended = instant(ended.Int64)
-	}
+	r.Slot, r.Ended = optionalInstant(slot), optionalInstant(ended)
 	if summary != nil {
 		r.Summary = new(pipeline.Summary)
 		err = json.Unmarshal(summary, r.Summary)
 	}
 	return r, err
+}
+
+// list reads every row of a query; of a ledger that does not exist yet, none.
+func list[T any](ctx context.Context, l *Ledger, scan func(*sql.Rows) (T, error), query string, arguments ...any) ([]T, error) {
+	if l.read == nil {
+		return nil, nil
+	}
+	rows, err := l.read.QueryContext(ctx, query, arguments...)
+	if err != nil {
+		return nil, l.explain(err)
+	}
+	found, err := drain(rows, scan)
+	return found, l.explain(err)
+}
+
+// drain reads what is left of the rows and closes them.
+func drain[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (found []T, err error) {
+	defer rows.Close()
+	for rows.Next() {
+		row, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, row)
+	}
+	return found, rows.Err()
+}
+
+func scanText(rows *sql.Rows) (text string, err error) {
+	err = rows.Scan(&text)
+	return text, err
 }

@@ -1,12 +1,12 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -21,40 +21,66 @@ const newest = 1
 // application marks the file as a ledger of scored in SQLite's header ("scrd").
 const application = 0x73637264
 
-// migrate brings the file to the newest version, one transaction per version.
+// patience is how long this process waits for another one that has the ledger locked.
+const patience = 10 * time.Second
+
+// moreSpace is the hint of a disk that is full.
+const moreSpace = "free some space on the disk that holds the ledger"
+
+// migrate brings the file to the newest version, in one transaction: of several processes that find it old, one does it.
 func (l *Ledger) migrate(ctx context.Context) error {
-	version, err := schemaVersion(ctx, l.write)
-	if err != nil {
+	if _, err := schemaVersion(ctx, l.write); err != nil {
 		return l.explain(err)
 	}
 	// Only now: the mode is written into the file, and it may have been somebody else's.
-	var mode string
-	if err := l.write.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err != nil || mode != "wal" {
-		return l.explain(cmp.Or(err, fmt.Errorf("this file system gives journal mode %q and no WAL", mode)))
+	if err := l.useWAL(ctx); err != nil {
+		return l.explain(err)
 	}
 	files, err := fs.Glob(schema.Schema, "*.sql") // in order of name, and so of version
 	if err != nil {
 		return err
 	}
-	for ; version < newest; version++ {
-		script, err := fs.ReadFile(schema.Schema, files[version])
+	return l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		version, err := schemaVersion(ctx, tx)
 		if err != nil {
 			return err
 		}
-		err = l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, fmt.Sprintf("%s; PRAGMA user_version = %d; PRAGMA application_id = %d",
+		for ; version < newest; version++ {
+			script, err := fs.ReadFile(schema.Schema, files[version])
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, fmt.Sprintf("%s; PRAGMA user_version = %d; PRAGMA application_id = %d",
 				script, version+1, application))
+			if err != nil {
+				return fmt.Errorf("apply %s: %w", files[version], err)
+			}
+		}
+		return nil
+	})
+}
+
+// useWAL puts the file into WAL mode, where readers don't wait for writers. If another process does so at this moment,
+// SQLite says busy at once, whatever the busy_timeout, as neither could go on if both waited.
+func (l *Ledger) useWAL(ctx context.Context) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(lookAgain) {
+		var mode string
+		err := l.write.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode)
+		switch {
+		case err == nil && mode == "wal":
+			return nil
+		case err == nil:
+			return fmt.Errorf("this file system gives journal mode %q and no WAL", mode)
+		case resultCode(err) != sqlite3.SQLITE_BUSY || time.Now().After(deadline):
 			return err
-		})
-		if err != nil {
-			return fmt.Errorf("apply %s: %w", files[version], err)
 		}
 	}
-	return nil
 }
 
 // schemaVersion returns 0 for an empty file and refuses one that is of a later version, or no ledger at all.
-func schemaVersion(ctx context.Context, db *sql.DB) (int, error) {
+func schemaVersion(ctx context.Context, db interface {
+	QueryRowContext(ctx context.Context, query string, arguments ...any) *sql.Row
+}) (int, error) {
 	var version, mark, tables int
 	err := db.QueryRowContext(ctx, `SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)
 		FROM pragma_user_version, pragma_application_id`).Scan(&version, &mark, &tables)
@@ -79,27 +105,33 @@ func (l *Ledger) explain(err error) error {
 		return nil
 	}
 	named := fmt.Errorf("ledger %s: %w", l.path, err)
-	result, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		if p, ok := errors.AsType[*pipeline.Problem](err); ok {
-			return &pipeline.Problem{Class: p.Class, Err: named, Hint: p.Hint}
-		}
-		return named
+	if p, ok := errors.AsType[*pipeline.Problem](err); ok {
+		return &pipeline.Problem{Class: p.Class, Err: named, Hint: p.Hint}
 	}
-	switch result.Code() & 0xff { // the rest are details of the same code
+	switch resultCode(err) {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("%w: the file is damaged", named),
 			Hint: "restore it from a backup and run once with --full, or move it away with its -wal and -shm files: " +
 				"the next run starts a new one and sends every score again"}
 	case sqlite3.SQLITE_FULL:
-		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named,
-			Hint: "free some space on the disk that holds the ledger"}
+		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named, Hint: moreSpace}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named,
-			Hint: "close the other program that has the ledger open"}
+			Hint: "try again; if that doesn't help, close the other program that has the ledger open"}
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: named,
 			Hint: "let the user that runs scored write the ledger, its -wal and -shm files and their folder"}
+	case sqlite3.SQLITE_IOERR: // a full disk gives this, too, for files that SQLite maps into memory
+		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named,
+			Hint: "see that the disk which holds the ledger has space, and whether it is failing (its errors are in the kernel's log)"}
 	}
 	return named
+}
+
+// resultCode is SQLite's code for the error, without the details in its upper bits; 0 if it isn't SQLite's.
+func resultCode(err error) int {
+	if result, ok := errors.AsType[*sqlite.Error](err); ok {
+		return result.Code() & 0xff
+	}
+	return 0
 }

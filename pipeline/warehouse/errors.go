@@ -15,8 +15,9 @@ import (
 // queryError is what the server said to a statement, or that it said nothing. It does not unwrap to the driver's error,
 // whose text may quote data.
 type queryError struct {
-	place string // what was being done, or where in which script
-	cause error
+	place    string // what was being done, or where in which script
+	cause    error
+	doubtful bool // it may have been done all the same: to ask again could do it twice
 }
 
 // newQueryError tells why a statement failed. What the server said stands; what the driver says once a limit of this
@@ -81,8 +82,11 @@ func withoutValues(message string) string {
 	return message
 }
 
-// restartable says whether the whole run may succeed at once on a new connection. A silent server has had its time.
-func (e *queryError) restartable() bool {
+// restartable says whether all may begin again at once on a new connection.
+func (e *queryError) restartable() bool { return e.passing() && !e.doubtful }
+
+// passing says whether the same may succeed at once on a new connection. A silent server has had its time.
+func (e *queryError) passing() bool {
 	if e.timedOut() {
 		return false
 	}
@@ -103,10 +107,23 @@ func (e *queryError) restartable() bool {
 	}
 }
 
+// hints are what the operator can do about errors that depend on what was asked of the server.
+type hints struct {
+	denied  string // the user lacks a right
+	mistake string // the statement does not fit the warehouse
+	data    string // a value does not fit the statement
+}
+
+var scriptHints = hints{
+	denied:  "Grant the warehouse's user the right to read this.",
+	mistake: "Edit the script at this place.",
+	data:    "A row holds a value that the expression cannot take: guard it with CASE or NULLIF.",
+}
+
 // problem gives the error its class. Data that a statement cannot digest (22xxx) has none: tomorrow's rows may pass, and
 // nothing but the script or the data can mend today's.
-func (e *queryError) problem() error {
-	if e.restartable() {
+func (e *queryError) problem(h hints) error {
+	if e.passing() {
 		return &pipeline.Problem{Class: pipeline.TryAgain, Err: e, Hint: "The warehouse was busy or gone; the next slot tries again."}
 	}
 	if e.timedOut() {
@@ -114,30 +131,42 @@ func (e *queryError) problem() error {
 			Hint: "The cluster hangs, or the network lost the connection without a word: look at the cluster's state and " +
 				"for a firewall that drops idle connections; the next slot tries again."}
 	}
-	code := ""
-	if pg, ok := errors.AsType[*pgconn.PgError](e.cause); ok {
-		code = pg.Code
-	}
+	code := e.code()
 	switch {
 	case code == "57014":
 		return &pipeline.Problem{Class: pipeline.TryAgain, Err: e, Hint: "The statement ran, or queued, for longer than warehouse.statement_timeout, " +
 			"or was canceled: look at the WLM queue, or raise the timeout."}
 	case code == "42501":
-		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "Grant the warehouse's user the right to read this."}
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: h.denied}
 	case strings.HasPrefix(code, "28"), strings.HasPrefix(code, "3D"):
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: e,
 			Hint: "Check user, password and database in warehouse.url."}
 	case strings.HasPrefix(code, "42"), strings.HasPrefix(code, "0A"), strings.HasPrefix(code, "3F"):
-		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "Edit the script at this place."}
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: h.mistake}
 	case strings.HasPrefix(code, "22"):
-		return &pipeline.Problem{Err: e, Hint: "A row holds a value that the expression cannot take: guard it with CASE or NULLIF."}
+		return &pipeline.Problem{Err: e, Hint: h.data}
 	default:
 		return e
 	}
 }
 
-// isUndefined says whether the server does not know what was named.
-func isUndefined(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.Code == "42704"
+// code returns the server's SQLSTATE, "" if the server said nothing.
+func (e *queryError) code() string { return sqlState(e.cause) }
+
+// queryCode returns the SQLSTATE of a statement's error, "" for others.
+func queryCode(err error) string {
+	if query, ok := errors.AsType[*queryError](err); ok {
+		return query.code()
+	}
+	return ""
 }
+
+func sqlState(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code
+	}
+	return ""
+}
+
+// isUndefined says whether the server does not know what was named.
+func isUndefined(err error) bool { return sqlState(err) == "42704" }

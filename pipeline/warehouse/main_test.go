@@ -53,7 +53,7 @@ var asOfNoon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func testRun(t testing.TB) *pipeline.Run {
 	t.Helper()
-	run, err := pipeline.NewRun("leads", time.Time{}, asOfNoon, 0, asOfNoon)
+	run, err := pipeline.NewRun("leads", pipeline.Request{AsOf: asOfNoon}, 0, asOfNoon)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -17,6 +18,8 @@ const (
 	maxSkew = 2 * time.Minute
 	// defaultGrace is what the server gets on top of its own statement_timeout, to report it across the network.
 	defaultGrace = 30 * time.Second
+	// defaultAttempts is how often something is begun before the warehouse's conflicts and lost connections end it.
+	defaultAttempts = 3
 	// defaultFarewell is how long the end of a session waits for the server.
 	defaultFarewell = 5 * time.Second
 )
@@ -27,13 +30,39 @@ type connector struct {
 	config          Config
 	now             func() time.Time
 	backoff         func(attempt int) time.Duration // the pause behind a failed attempt, counted from 1
+	attempts        int                             // see its default
 	grace, farewell time.Duration                   // see their defaults
 }
 
 func newConnector(driver *pgconn.Config, cfg Config) connector {
 	return connector{
-		driver: driver, config: cfg, now: time.Now, backoff: exponential,
+		driver: driver, config: cfg, now: time.Now, backoff: exponential, attempts: defaultAttempts,
 		grace: defaultGrace, farewell: defaultFarewell,
+	}
+}
+
+// restart calls attempt until it succeeds, or fails in a way that a new connection does not mend, a bounded number of
+// times. Once ctx has ended, that is the error.
+func (c *connector) restart(ctx context.Context, log *slog.Logger, h hints, attempt func() error) error {
+	for n := 1; ; n++ {
+		err := attempt()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		query, ok := errors.AsType[*queryError](err)
+		if !ok {
+			return err
+		}
+		if !query.restartable() || n == c.attempts {
+			return query.problem(h)
+		}
+		log.Warn("starting again on a new connection", "attempt", n, "error", query.Error())
+		if err := sleep(ctx, c.backoff(n)); err != nil {
+			return err
+		}
 	}
 }
 

@@ -16,9 +16,6 @@ import (
 	"scored/pipeline"
 )
 
-// maxAttempts is how often a run is begun before the warehouse's conflicts and lost connections end it.
-const maxAttempts = 3
-
 // Source runs one script; it is a [pipeline.Source].
 type Source struct {
 	script    *Script
@@ -54,26 +51,7 @@ func (s *Source) Digest() string { return s.script.Digest() }
 // canceled on the server before Read returns, unless the server does not answer that within seconds.
 func (s *Source) Read(ctx context.Context, run *pipeline.Run, rows pipeline.Rows) error {
 	log := s.connector.config.Log.With("run_id", run.ID, "job", run.Job)
-	for attempt := 1; ; attempt++ {
-		err := s.attempt(ctx, log, run, rows)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		query, ok := errors.AsType[*queryError](err)
-		if !ok {
-			return err
-		}
-		if !query.restartable() || attempt == maxAttempts {
-			return query.problem()
-		}
-		log.Warn("the run starts again on a new connection", "attempt", attempt, "error", query.Error())
-		if err := sleep(ctx, s.connector.backoff(attempt)); err != nil {
-			return err
-		}
-	}
+	return s.connector.restart(ctx, log, scriptHints, func() error { return s.attempt(ctx, log, run, rows) })
 }
 
 // attempt runs the script once. Errors of the server come as *queryError.
@@ -88,7 +66,7 @@ func (s *Source) attempt(ctx context.Context, log *slog.Logger, run *pipeline.Ru
 	}
 	ctx, cancel := s.connector.statement(ctx)
 	defer cancel()
-	q := s.query(len(s.script.statements)-1, run.ID, run.AsOf)
+	q := s.script.query(len(s.script.statements)-1, run.ID, run.AsOf)
 	reader := session.conn.ExecParams(ctx, q.text, nil, nil, nil, s.formats)
 	count, err := q.drain(ctx, reader, s.key, rows)
 	if err != nil {
@@ -111,7 +89,7 @@ func (s *Source) Columns(ctx context.Context, asOf time.Time) ([]pipeline.Column
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case ok:
-		err = query.problem()
+		err = query.problem(scriptHints)
 	}
 	return nil, fmt.Errorf("read dataprep columns: %w", err)
 }
@@ -125,7 +103,7 @@ func (s *Source) columns(ctx context.Context, asOf time.Time) ([]pipeline.Column
 	if err := s.prepare(ctx, session, "check", asOf); err != nil {
 		return nil, err
 	}
-	q := s.query(len(s.script.statements)-1, "check", asOf).within("SELECT * FROM (", ") AS dataprep LIMIT 0")
+	q := s.script.query(len(s.script.statements)-1, "check", asOf).within("SELECT * FROM (", ") AS dataprep LIMIT 0")
 	ctx, cancel := s.connector.statement(ctx)
 	defer cancel()
 	reader := session.conn.ExecParams(ctx, q.text, nil, nil, nil, s.formats)
@@ -143,7 +121,7 @@ func (s *Source) columns(ctx context.Context, asOf time.Time) ([]pipeline.Column
 func (s *Source) prepare(ctx context.Context, session *session, id string, asOf time.Time) error {
 	for i := range s.script.statements[:len(s.script.statements)-1] {
 		start := time.Now()
-		q := s.query(i, id, asOf)
+		q := s.script.query(i, id, asOf)
 		if err := s.run(ctx, session, q); err != nil {
 			return err
 		}
@@ -171,10 +149,11 @@ type query struct {
 	before    int // characters that stand before the statement's own
 }
 
-func (s *Source) query(i int, id string, asOf time.Time) query {
-	st := s.script.statements[i]
-	q := query{script: s.script, statement: st, number: i + 1, text: s.script.render(st, asOf)}
-	return q.within(fmt.Sprintf("/* scored %s %s:%d */ ", plain(id), plain(s.script.Name), st.line), "")
+// query renders the script's statement i, labelled with what it is for.
+func (s *Script) query(i int, id string, asOf time.Time) query {
+	st := s.statements[i]
+	q := query{script: s, statement: st, number: i + 1, text: s.render(st, asOf)}
+	return q.within(fmt.Sprintf("/* scored %s %s:%d */ ", plain(id), plain(s.Name), st.line), "")
 }
 
 func (q query) within(before, after string) query {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/simpleforce/simpleforce"
 )
@@ -27,12 +28,31 @@ func (x *exchange) client(s *session) *simpleforce.Client {
 	return c
 }
 
+// farewell is how long a write in flight may still take once its context has ended: a service manager that wants the
+// process gone waits for about 10 seconds.
+const farewell = 5 * time.Second
+
+// outlive returns a context that ends a while after its parent.
+func outlive(parent context.Context, while time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() {
+		timer := time.AfterFunc(while, cancel)
+		context.AfterFunc(ctx, func() { timer.Stop() })
+	})
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
 // RoundTrip makes the request. A write, once begun, is not cut off when the context ends, for its outcome would be
-// lost: it has the request timeout to come back.
+// lost: it has a few seconds to come back.
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := x.ctx
 	if req.Method != http.MethodGet {
-		ctx = context.WithoutCancel(ctx)
+		var cancel context.CancelFunc
+		ctx, cancel = outlive(ctx, farewell)
+		defer cancel()
 	}
 	req = req.Clone(ctx)
 	if req.Method != http.MethodGet {

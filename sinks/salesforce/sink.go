@@ -77,7 +77,7 @@ func (s *Sink) open(ctx context.Context, over *session) (*session, error) {
 
 // Write sends the changes in requests of up to 200 and confirms each request's outcomes when its answer is there. It
 // ends, with the error, at the first request that fails as a whole, and when no row of a request was taken because of
-// the mapping. When ctx ends, a request in flight still has the timeout to come back; then Write stops. The package
+// the mapping. When ctx ends, a request in flight still has 5 seconds to come back; then Write stops. The package
 // comment tells which rows are reported.
 func (s *Sink) Write(ctx context.Context, run *pipeline.Run, model string, changes []pipeline.Change,
 	confirm func([]pipeline.Outcome) error) error {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"scored/pipeline"
@@ -87,6 +88,31 @@ func TestTheCallersContextIsToldFromTheTimeout(t *testing.T) {
 	if err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no answer within 1ns") || left {
 		t.Errorf("error %v, left %t", err, left)
 	}
+}
+
+func TestAWriteInFlightOutlivesItsContextByTheFarewell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, stop := context.WithCancel(t.Context())
+		ctx, cancel := outlive(parent, farewell)
+		defer cancel()
+		stop()
+		time.Sleep(farewell - time.Millisecond)
+		synctest.Wait()
+		if ctx.Err() != nil {
+			t.Fatal("cut off at once: the outcome of the write would be lost")
+		}
+		<-ctx.Done() // or the bubble is deadlocked
+	})
+}
+
+func TestAWriteThatCameBackLeavesNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, stop := context.WithCancel(t.Context())
+		ctx, cancel := outlive(parent, farewell)
+		cancel()
+		<-ctx.Done()
+		stop()
+	})
 }
 
 func TestUsage(t *testing.T) {

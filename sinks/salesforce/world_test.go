@@ -134,7 +134,7 @@ func (w *world) deliver(ctx context.Context, sink pipeline.Sink, changes []pipel
 	w.Helper()
 	w.runs++
 	asOf := time.Date(2026, 11, 22, 13, 15, 0, 0, time.UTC).Add(time.Duration(w.runs) * 15 * time.Minute)
-	run, err := pipeline.NewRun("leads", asOf, asOf, 0, asOf.Add(7*time.Second))
+	run, err := pipeline.NewRun("leads", pipeline.Request{Trigger: pipeline.Scheduled, Slot: asOf, AsOf: asOf}, 0, asOf.Add(7*time.Second))
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"scored/pipeline"
+	"scored/pipeline/ledger"
+	"scored/pipeline/schedule"
+	"scored/pipeline/status"
+)
+
+// board shows the daemon to the status page: the generation in force, the scheduler, and the ledger.
+type board struct {
+	scheduler *schedule.Scheduler
+	ledger    *ledger.Ledger
+
+	mu      sync.Mutex
+	process status.Process
+	current *generation
+}
+
+// lostSince is how far back the page looks for slots that were skipped or missed.
+const lostSince = 7 * 24 * time.Hour
+
+var _ status.Board = (*board)(nil)
+
+// use shows another generation, which was read just now.
+func (b *board) use(g *generation) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.current, b.process.Refusal, b.process.Reloaded = g, "", time.Now()
+}
+
+// refuse shows why the config that was read just now is not in force.
+func (b *board) refuse(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.process.Refusal, b.process.Reloaded = err.Error(), time.Now()
+	if hint := pipeline.HintOf(err); hint != "" {
+		b.process.Refusal += "\n" + hint
+	}
+}
+
+func (b *board) generation() *generation {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.current
+}
+
+// Process implements [status.Board].
+func (b *board) Process() status.Process {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.process
+}
+
+// Jobs implements [status.Board].
+func (b *board) Jobs() []status.Job {
+	states := map[string]schedule.JobState{}
+	for _, s := range b.scheduler.Snapshot() {
+		states[s.Name] = s
+	}
+	var jobs []status.Job
+	for _, j := range b.generation().jobs {
+		jobs = append(jobs, j.show(states[j.config.Name]))
+	}
+	return jobs
+}
+
+// show is the job as the page has it.
+func (j *scheduled) show(state schedule.JobState) status.Job {
+	shown := status.Job{
+		Name: j.config.Name, Schedule: j.policy.Spec.String(), Model: j.runner.Model.Name(), Digest: j.runner.Model.Digest(),
+		Next: state.Next, Bound: j.bound(time.Now()), Paused: state.Paused, Why: state.PausedWhy,
+	}
+	for _, t := range j.runner.Targets {
+		shown.Targets = append(shown.Targets, t.Sink.Name())
+	}
+	if !state.Slot.IsZero() {
+		shown.Active = &status.Active{Slot: state.Slot, Stage: state.Stage, Since: state.Since}
+		if stage := j.stage.Load(); stage != nil && state.Stage == "running" {
+			shown.Active.Stage = *stage
+		}
+	}
+	return shown
+}
+
+// bound is how old the newest success may become before someone should look: two slots from now, and a run.
+func (j *scheduled) bound(now time.Time) time.Duration {
+	second := j.policy.Spec.Next(j.policy.Spec.Next(now))
+	return second.Sub(now) + j.runDeadline
+}
+
+// Quotas implements [status.Board].
+func (b *board) Quotas() []status.Quota {
+	var quotas []status.Quota
+	for _, j := range b.generation().jobs {
+		for _, org := range j.orgs {
+			if u := org.Usage(); u.Limit > 0 {
+				quotas = append(quotas, status.Quota{Target: org.Name(), Used: u.Used, Limit: u.Limit})
+			}
+		}
+	}
+	return quotas
+}
+
+// Runs implements [status.Board].
+func (b *board) Runs(ctx context.Context, job string, limit int) ([]pipeline.Record, error) {
+	return b.ledger.Runs(ctx, job, limit)
+}
+
+// Lost implements [status.Board].
+func (b *board) Lost(ctx context.Context, job string, limit int) ([]pipeline.Span, error) {
+	slots, err := b.ledger.Slots(ctx, job, time.Now().Add(-lostSince), 1000)
+	var lost []pipeline.Span
+	for _, s := range slots {
+		if s.Fate != pipeline.Ran && len(lost) < limit {
+			lost = append(lost, s.Span)
+		}
+	}
+	return lost, err
+}

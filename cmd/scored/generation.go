@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"scored/configs"
+	"scored/pipeline"
+	"scored/pipeline/ledger"
+	"scored/pipeline/schedule"
+	"scored/pipeline/status"
+	"scored/sinks/salesforce"
+)
+
+// generation is all that the daemon makes of one reading of the config. A reload makes the next one, whole, or none.
+type generation struct {
+	cfg  *configs.Config
+	jobs []*scheduled
+}
+
+// scheduled is one job as the daemon runs it.
+type scheduled struct {
+	config      configs.Job
+	policy      schedule.Policy
+	runDeadline time.Duration
+	runner      *pipeline.Runner
+	condition   *condition // nil if its slots wait for nothing but their time
+	orgs        []*salesforce.Sink
+	heartbeat   *status.Heartbeat // nil if it has none
+	stage       atomic.Pointer[string]
+}
+
+// newGeneration reads the config, the scripts and the bundles. It connects nowhere.
+func newGeneration(path string, log *slog.Logger, tail *pipeline.Tail) (*generation, error) {
+	cfg, err := configs.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{cfg: cfg}
+	var errs []error
+	for _, jc := range cfg.Jobs {
+		if jc.Schedule == configs.Manual {
+			continue
+		}
+		j, err := newScheduled(cfg, jc, log, tail)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		g.jobs = append(g.jobs, j)
+	}
+	if err := errors.Join(errs...); err != nil {
+		g.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+func newScheduled(cfg *configs.Config, jc configs.Job, log *slog.Logger, tail *pipeline.Tail) (*scheduled, error) {
+	j := &scheduled{config: jc, runDeadline: cfg.Schedule.RunDeadline}
+	var err error
+	if j.policy, err = newPolicy(cfg, jc); err != nil {
+		return nil, err
+	}
+	if j.runner, j.orgs, err = newRunner(cfg, jc, log, tail); err != nil {
+		return nil, err
+	}
+	j.runner.Progress = j.progress
+	if j.condition, err = newCondition(cfg, jc, log); err != nil {
+		return nil, err
+	}
+	j.heartbeat, err = newHeartbeat(jc, log)
+	return j, err
+}
+
+// newHeartbeat returns nil for a job without one.
+func newHeartbeat(jc configs.Job, log *slog.Logger) (*status.Heartbeat, error) {
+	url, err := configs.ReadSecret(jc.HeartbeatURLFile)
+	if err != nil {
+		return nil, fmt.Errorf("job %s: heartbeat_url_file: %w", jc.Name, err)
+	}
+	if url == "" {
+		return nil, nil
+	}
+	heartbeat, err := status.NewHeartbeat(url, log.With("job", jc.Name))
+	if err != nil {
+		return nil, fmt.Errorf("job %s: %w", jc.Name, err)
+	}
+	return heartbeat, nil
+}
+
+// newPolicy reads when the job's slots are, and how patient the daemon is with them.
+func newPolicy(cfg *configs.Config, jc configs.Job) (p schedule.Policy, err error) {
+	sc := cfg.Schedule
+	cron, key := jc.Schedule, "schedule of job "+jc.Name
+	if cron == "" {
+		cron, key = sc.Cron, "schedule.cron"
+	}
+	zone, err := time.LoadLocation(sc.Timezone)
+	if err != nil || sc.Timezone == "Local" {
+		return p, &pipeline.Problem{Class: pipeline.Configuration,
+			Err:  fmt.Errorf("schedule.timezone: there is no time zone %q", sc.Timezone),
+			Hint: "write UTC, or a name such as Europe/Paris"}
+	}
+	spec, err := schedule.Parse(cron, zone)
+	if err != nil {
+		return p, fmt.Errorf("%s: %w", key, err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return p, fmt.Errorf("read this host's name: %w", err)
+	}
+	return schedule.Policy{
+		Spec: spec, Jitter: schedule.Jitter(host, jc.Name, spec, sc.Jitter), StartDeadline: sc.StartDeadline, Tries: sc.Retries + 1,
+	}, nil
+}
+
+// close ends what a generation does by itself.
+func (g *generation) close() {
+	for _, j := range g.jobs {
+		if j.heartbeat != nil {
+			j.heartbeat.Close()
+		}
+		for _, org := range j.orgs {
+			org.Close()
+		}
+	}
+}
+
+// progress keeps the run's stage for the status page.
+func (j *scheduled) progress(stage string, done, total int) {
+	text := fmt.Sprintf("%s: %d rows", stage, done)
+	if total > 0 {
+		text = fmt.Sprintf("%s: %d of %d", stage, done, total)
+	}
+	j.stage.Store(&text)
+}
+
+// admits says whether the daemon can go over to the next generation without being started anew.
+func (g *generation) admits(next *generation) error {
+	for _, fixed := range []struct{ key, before, after string }{
+		{"state_dir", g.cfg.StateDir, next.cfg.StateDir},
+		{"status.listen", g.cfg.Status.Listen, next.cfg.Status.Listen},
+	} {
+		if fixed.before != fixed.after {
+			return &pipeline.Problem{Class: pipeline.Configuration,
+				Err:  fmt.Errorf("%s changed from %s to %s, which a reload can't do", fixed.key, fixed.before, fixed.after),
+				Hint: "restart the daemon, or change it back"}
+		}
+	}
+	return nil
+}
+
+// job finds a job by name; nil if it isn't there.
+func (g *generation) job(name string) *scheduled {
+	for _, j := range g.jobs {
+		if j.config.Name == name {
+			return j
+		}
+	}
+	return nil
+}
+
+// scheduled hands the jobs to the scheduler, with the ledger that they all write to.
+func (g *generation) scheduled(store *ledger.Ledger) []schedule.Job {
+	var jobs []schedule.Job
+	for _, j := range g.jobs {
+		j.runner.Ledger = store
+		job := schedule.Job{Name: j.config.Name, Policy: j.policy, RunDeadline: j.runDeadline, Run: j.run}
+		if j.condition != nil {
+			job.Condition, job.OnChange = j.condition, j.condition.fresherThan == 0
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs
+}
+
+// run makes one run for a slot.
+func (j *scheduled) run(ctx context.Context, slot time.Time) (*pipeline.Summary, error) {
+	defer j.stage.Store(nil)
+	return j.runner.Run(ctx, pipeline.Request{Trigger: pipeline.Scheduled, Slot: slot, AsOf: slot})
+}

@@ -1,0 +1,62 @@
+package policy_test
+
+import (
+	"errors"
+	"iter"
+	"testing"
+
+	"scored/pipeline"
+	"scored/pipeline/policy"
+)
+
+var _ pipeline.Decide = policy.Fill
+
+func TestFillLeavesLiveScoresAlone(t *testing.T) {
+	entry := func(key string, change func(*pipeline.Confirmed)) pipeline.Confirmed {
+		c := known(change)
+		c.Key = key
+		return c
+	}
+	confirmed := sequence(
+		entry("b-live", func(c *pipeline.Confirmed) { c.Score = 1 }),
+		entry("c-filled", func(c *pipeline.Confirmed) { c.Score, c.Filled = 1, true }),
+		entry("d-filled-same", func(c *pipeline.Confirmed) { c.Filled = true }),
+		entry("e-never-answered", func(c *pipeline.Confirmed) { c.Model, c.Unsure = "", true }),
+		entry("f-newer", func(c *pipeline.Confirmed) { c.Score, c.Version = 1, version+1 }),
+		entry("g-live-unsure", func(c *pipeline.Confirmed) { c.Unsure = true }),
+	)
+	var scores []pipeline.Score
+	for _, key := range []string{"a-unscored", "b-live", "c-filled", "d-filled-same", "e-never-answered", "f-newer", "g-live-unsure", "h-unscored"} {
+		scores = append(scores, pipeline.Score{Key: key, Score: 70, Grade: "B"})
+	}
+	d, err := policy.Fill(run, model, scores, confirmed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range d.Changes {
+		got = append(got, c.Key)
+	}
+	want := []string{"a-unscored", "c-filled", "e-never-answered", "h-unscored"}
+	if len(got) != len(want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+	if d.Kept != 2 || d.Unchanged != 1 || d.Superseded != 1 {
+		t.Errorf("got %d kept, %d unchanged, %d superseded; want 2, 1, 1", d.Kept, d.Unchanged, d.Superseded)
+	}
+}
+
+func TestFillPassesErrorsOn(t *testing.T) {
+	broken := errors.New("disk")
+	var confirmed iter.Seq2[pipeline.Confirmed, error] = func(yield func(pipeline.Confirmed, error) bool) {
+		yield(pipeline.Confirmed{}, broken)
+	}
+	if _, err := policy.Fill(run, model, nil, confirmed); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,339 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"scored/pipeline"
+)
+
+const (
+	poll      = 30 * time.Second // how long the loop sleeps at most, and how often a waiting slot looks again
+	grace     = time.Minute      // how long after its context has ended a step may still be on its way out
+	lastWrite = 10 * time.Second // bounds the journal's last writes when the daemon stops
+)
+
+// Job is what the scheduler runs.
+type Job struct {
+	Name        string
+	Policy      Policy
+	RunDeadline time.Duration // of a slot's attempts together
+	Condition   Condition     // nil: none
+	OnChange    bool          // the Condition waits for a change: that there was none is no fault
+	// Run makes one attempt at the slot, as [pipeline.Runner] does. The summary is nil if no run could be opened.
+	Run func(ctx context.Context, slot time.Time) (*pipeline.Summary, error)
+}
+
+// Journal is where the schedule's memory and the jobs' gates are; every method is safe for use by several goroutines, and
+// what it changed is durable when it returns.
+type Journal interface {
+	// Cursor returns where the job's schedule stands: the zero Cursor before its first turn.
+	Cursor(ctx context.Context, job string) (pipeline.Cursor, error)
+	// Account records the fates of slots and moves the cursor, which also goes back if the clock did. There may be no span.
+	Account(ctx context.Context, job string, accounted time.Time, spans []pipeline.Span) error
+	// Saw records the value of the job's condition that was acted on.
+	Saw(ctx context.Context, job, value string) error
+	// Enter waits for the job's gate, which lets one run at a time pass, of whatever process. It calls waiting, before it
+	// returns and from the same goroutine, when somebody else holds the gate. The orphans are runs that it found open and
+	// closed: their process died.
+	Enter(ctx context.Context, job string, waiting func(holder string)) (orphans []string, err error)
+	Leave(job string) error
+}
+
+// Condition says whether a slot's data is there.
+type Condition interface {
+	// Ready reads a value and holds it against the slot and against the one that was last acted on. If it isn't ready, why
+	// says so in words: "no new data", "the newest event is of 06:12".
+	Ready(ctx context.Context, slot time.Time, seen string) (value string, ready bool, why string, err error)
+}
+
+// Observer is told what happened, for metrics; from several goroutines.
+type Observer interface {
+	SlotsAccounted(job string, spans []pipeline.Span)
+	RunEnded(job string, summary *pipeline.Summary, err error) // summary may be nil
+}
+
+// Options are for the service manager and for tests; the zero value is fine.
+type Options struct {
+	// Beat is called on every turn of the loop, at least every 30 seconds, for as long as all is well. It is not called
+	// while a step of some slot's work (the look at its data, the wait for its turn, its run) has outlived its context by
+	// more than a minute: what ignores its deadline will not end by itself, and the watchdog must fire.
+	Beat func()
+	// Now is the wall clock. Sleeping is left to timers.
+	Now func() time.Time
+	// Random returns a random duration in [0, limit), for the pause before another attempt.
+	Random func(limit time.Duration) time.Duration
+}
+
+// Scheduler runs jobs on their schedules, side by side, one slot per job at a time.
+type Scheduler struct {
+	journal  Journal
+	observer Observer
+	log      *slog.Logger
+	options  Options
+	tracks   []*track // the loop's own
+	ended    chan *work
+	replaced chan []Job
+	view     atomic.Pointer[[]view]
+}
+
+// track is one job on its way through its slots. It belongs to the loop.
+type track struct {
+	job     Job
+	next    *Job // takes over when the slot's work has ended
+	removed bool
+	work    *work    // going on; nil if none
+	outcome *outcome // of the work that ended, until the journal has it
+	busy    time.Time
+	cursor  pipeline.Cursor
+	wake    time.Time
+	last    pipeline.Span
+	trouble error // of the last turn
+}
+
+// New makes a scheduler of jobs with different names.
+func New(journal Journal, observer Observer, log *slog.Logger, jobs []Job, options Options) *Scheduler {
+	if options.Beat == nil {
+		options.Beat = func() {}
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Random == nil {
+		options.Random = rand.N[time.Duration]
+	}
+	s := &Scheduler{
+		journal: journal, observer: observer, log: log, options: options, ended: make(chan *work), replaced: make(chan []Job, 1),
+	}
+	s.adopt(jobs)
+	s.publish()
+	return s
+}
+
+// Replace changes the jobs; it may be called from any goroutine. Work that is going on ends as it began; a job that is
+// gone ends with it. A job whose spec changed has slots from now on.
+func (s *Scheduler) Replace(jobs []Job) {
+	for {
+		select {
+		case s.replaced <- jobs:
+			return
+		case <-s.replaced: // the loop has not come to it, and now need not
+		}
+	}
+}
+
+// Run keeps the schedules until ctx ends and all work with it. Its error says what the journal could not be told then.
+func (s *Scheduler) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return s.drain(ctx)
+		case <-timer.C:
+		case w := <-s.ended:
+			s.end(w)
+		case jobs := <-s.replaced:
+			s.adopt(jobs)
+		}
+		timer.Reset(s.turn(ctx))
+	}
+}
+
+// now is the wall clock without its monotonic reading: differences must show a suspend and a step.
+func (s *Scheduler) now() time.Time { return s.options.Now().Round(0).UTC() }
+
+// turn looks at every job once and returns how long the loop may sleep.
+func (s *Scheduler) turn(ctx context.Context) time.Duration {
+	for _, t := range s.tracks {
+		if t.trouble = s.visit(ctx, t); t.trouble != nil && ctx.Err() == nil {
+			s.log.Error("the schedule could not be kept", "job", t.job.Name, "error", t.trouble.Error(),
+				"hint", hintOr(t.trouble, "no slot is lost: the daemon tries again within 30 s; check the disk that holds the ledger"))
+		}
+	}
+	s.tracks = slices.DeleteFunc(s.tracks, func(t *track) bool { return t.removed && t.work == nil && t.outcome == nil })
+	s.publish()
+	if s.healthy() {
+		s.options.Beat()
+	}
+	sleep := poll
+	for now, i := s.now(), 0; i < len(s.tracks); i++ {
+		if t := s.tracks[i]; t.trouble == nil && t.work == nil && !t.wake.IsZero() {
+			sleep = min(sleep, t.wake.Sub(now))
+		}
+	}
+	return sleep
+}
+
+// visit brings one job up to date with the clock.
+func (s *Scheduler) visit(ctx context.Context, t *track) error {
+	if err := s.settle(ctx, t); err != nil || t.removed {
+		return err
+	}
+	var err error
+	if t.cursor, err = s.journal.Cursor(ctx, t.job.Name); err != nil {
+		return fmt.Errorf("read where the schedule stands: %w", err)
+	}
+	idle := t.work == nil
+	plan, err := s.plan(ctx, t)
+	if err != nil {
+		return err
+	}
+	if idle && t.next != nil {
+		changed := t.next.Policy.Spec.String() != t.job.Policy.Spec.String()
+		t.job, t.next = *t.next, nil
+		if changed && plan.Run.IsZero() {
+			if plan, err = s.restart(ctx, t); err != nil {
+				return err
+			}
+		}
+	}
+	t.wake = plan.Wake
+	if !plan.Run.IsZero() {
+		s.begin(ctx, t, plan)
+	}
+	return nil
+}
+
+// plan decides about a job's slots and records it.
+func (s *Scheduler) plan(ctx context.Context, t *track) (Plan, error) {
+	plan := t.job.Policy.Plan(t.cursor, Situation{Active: t.work != nil, BusyUntil: t.busy}, s.now())
+	if plan.Accounted.Equal(t.cursor.Accounted) {
+		return plan, nil
+	}
+	if err := s.account(ctx, t, plan.Accounted, plan.Spans); err != nil {
+		return plan, err
+	}
+	log := s.log.With("job", t.job.Name)
+	switch {
+	case plan.Rewound:
+		log.Warn("the clock was set back: the schedule begins anew from now", "accounted", t.cursor.Accounted, "next", plan.Wake,
+			"hint", "slots since then may run again; check the machine's time service")
+	case t.cursor.Accounted.IsZero():
+		log.Info("the schedule begins", "next", plan.Wake)
+	}
+	for _, span := range plan.Spans {
+		logSpan(log, span)
+	}
+	t.cursor.Accounted = plan.Accounted
+	return plan, nil
+}
+
+// restart lets a job's slots begin now: those before it were of another spec.
+func (s *Scheduler) restart(ctx context.Context, t *track) (Plan, error) {
+	now := s.now().Truncate(time.Second)
+	if err := s.account(ctx, t, now, nil); err != nil {
+		return Plan{}, err
+	}
+	t.cursor.Accounted = now
+	return s.plan(ctx, t)
+}
+
+func (s *Scheduler) account(ctx context.Context, t *track, accounted time.Time, spans []pipeline.Span) error {
+	if err := s.journal.Account(ctx, t.job.Name, accounted, spans); err != nil {
+		return fmt.Errorf("account for slots up to %s: %w", accounted.Format(time.RFC3339), err)
+	}
+	if len(spans) > 0 {
+		t.last = spans[len(spans)-1]
+		s.observer.SlotsAccounted(t.job.Name, spans)
+	}
+	return nil
+}
+
+// begin starts a slot's work.
+func (s *Scheduler) begin(ctx context.Context, t *track, plan Plan) {
+	t.work = newWork(s, t, plan)
+	go func(w *work) {
+		w.outcome = w.do(ctx)
+		s.ended <- w
+	}(t.work)
+}
+
+// end takes a slot's work back.
+func (s *Scheduler) end(w *work) {
+	t := w.track
+	t.work, t.outcome = nil, w.outcome
+	if w.outcome != nil && w.outcome.span.Fate == pipeline.Ran {
+		t.busy = w.outcome.ended
+	}
+}
+
+// settle records how a slot's work ended. It can be called again after an error.
+func (s *Scheduler) settle(ctx context.Context, t *track) error {
+	o := t.outcome
+	if o == nil {
+		return nil
+	}
+	if !o.accounted {
+		if err := s.account(ctx, t, o.span.Last, []pipeline.Span{o.span}); err != nil {
+			return err
+		}
+		o.accounted = true
+		o.report()
+	}
+	if o.acted {
+		if err := s.journal.Saw(ctx, t.job.Name, o.value); err != nil {
+			return fmt.Errorf("record which data was scored: %w", err)
+		}
+	}
+	t.outcome = nil
+	return nil
+}
+
+// drain waits for all work to end and records what of it did.
+func (s *Scheduler) drain(ctx context.Context) error {
+	ticker := time.NewTicker(poll)
+	defer ticker.Stop()
+	for slices.ContainsFunc(s.tracks, func(t *track) bool { return t.work != nil }) {
+		select {
+		case w := <-s.ended:
+			s.end(w)
+		case <-ticker.C:
+		}
+		s.publish()
+		if s.healthy() {
+			s.options.Beat()
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
+	defer cancel()
+	var errs []error
+	for _, t := range s.tracks {
+		if err := s.settle(ctx, t); err != nil {
+			errs = append(errs, fmt.Errorf("job %s: %w", t.job.Name, err))
+		}
+	}
+	s.publish()
+	return errors.Join(errs...)
+}
+
+// healthy says whether all work keeps its deadlines.
+func (s *Scheduler) healthy() bool {
+	return !slices.ContainsFunc(s.tracks, func(t *track) bool { return t.work != nil && t.work.overdue() })
+}
+
+// adopt brings the tracks in line with the jobs, in the jobs' order; those that are gone come last.
+func (s *Scheduler) adopt(jobs []Job) {
+	old := s.tracks
+	s.tracks = make([]*track, 0, len(jobs))
+	for _, job := range jobs {
+		i := slices.IndexFunc(old, func(t *track) bool { return t.job.Name == job.Name })
+		if i < 0 {
+			s.tracks = append(s.tracks, &track{job: job})
+			continue
+		}
+		old[i].next, old[i].removed = &job, false
+		s.tracks = append(s.tracks, old[i])
+		old = slices.Delete(old, i, i+1)
+	}
+	for _, t := range old {
+		t.removed = true
+		s.tracks = append(s.tracks, t)
+	}
+}

@@ -1,0 +1,110 @@
+package status
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// lookTimeout bounds what one scrape may ask of the ledger.
+const lookTimeout = 10 * time.Second
+
+// gauges reads how things stand when somebody asks, so that what other processes did to the ledger counts too.
+type gauges struct {
+	board Board
+	descs []*prometheus.Desc
+
+	lastSuccess, bound, backlog, unsent, nextSlot, paused, modelInfo *prometheus.Desc
+	quota, reloaded, reloadedAt, buildInfo                           *prometheus.Desc
+}
+
+func newGauges(board Board) *gauges {
+	g := &gauges{board: board}
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		d := prometheus.NewDesc("scored_"+name, help, labels, nil)
+		g.descs = append(g.descs, d)
+		return d
+	}
+	g.lastSuccess = desc("last_success_timestamp_seconds", "The newest as-of whose scores were delivered; 0 if there is none.", "job")
+	g.bound = desc("freshness_bound_seconds", "How old the last success may become: two slots and the run deadline.", "job")
+	g.backlog = desc("backlog_rows",
+		"Changes that the target has not accepted, of the newest live run that compared scores with it.", "job", "target")
+	g.unsent = desc("oldest_unsent_age_seconds",
+		"Time since the last run that left nothing unsent ended; 0 if the newest one left nothing.", "job", "target")
+	g.nextSlot = desc("next_slot_timestamp_seconds", "The job's next slot; absent if there is none.", "job")
+	g.paused = desc("paused", "1 while the job is paused.", "job")
+	g.modelInfo = desc("model_info", "The model that the job runs.", "job", "model", "digest")
+	g.quota = desc("api_quota_remaining", "API calls that the target still allows today, as it last said.", "target")
+	g.reloaded = desc("config_reload_success", "1 if the config was taken when it was last read.")
+	g.reloadedAt = desc("config_last_reload_timestamp_seconds", "When the config was last read, taken or not.")
+	g.buildInfo = desc("build_info", "The daemon's version.", "version")
+	return g
+}
+
+// Describe lists what Collect may send.
+func (g *gauges) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range g.descs {
+		descs <- d
+	}
+}
+
+// Collect asks the board. A job whose runs can't be read fails the scrape.
+func (g *gauges) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
+	defer cancel()
+	send := func(desc *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	p := g.board.Process()
+	send(g.buildInfo, 1, p.Version)
+	send(g.reloaded, truth(p.Refusal == ""))
+	send(g.reloadedAt, seconds(p.Reloaded))
+	for _, q := range g.board.Quotas() {
+		send(g.quota, float64(max(q.Limit-q.Used, 0)), q.Target)
+	}
+	now := time.Now()
+	for _, job := range g.board.Jobs() {
+		send(g.modelInfo, 1, job.Name, job.Model, job.Digest)
+		send(g.paused, truth(!job.Paused.IsZero()), job.Name)
+		send(g.bound, job.Bound.Seconds(), job.Name)
+		if !job.Next.IsZero() {
+			send(g.nextSlot, seconds(job.Next), job.Name)
+		}
+		s, err := stand(ctx, g.board, job)
+		if err != nil {
+			out <- prometheus.NewInvalidMetric(g.lastSuccess, err)
+			continue
+		}
+		if s.success != nil {
+			send(g.lastSuccess, seconds(s.success.AsOf), job.Name)
+		} else {
+			send(g.lastSuccess, 0, job.Name)
+		}
+		for _, a := range s.arrears {
+			send(g.backlog, float64(a.backlog), job.Name, a.target)
+			send(g.unsent, a.age(now).Seconds(), job.Name, a.target)
+		}
+	}
+}
+
+func (a arrears) age(now time.Time) time.Duration {
+	if a.since.IsZero() {
+		return 0
+	}
+	return max(now.Sub(a.since), 0)
+}
+
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
