@@ -17,10 +17,10 @@ TRAIN_FROM := 2025-12-01T00:00:00Z
 TRAIN_TO   := 2026-05-29T22:00:00Z
 TRAIN_STEP := 127h
 
-.PHONY: help build demo test test-go test-python lint fuzz bench model testdata prepare node clean FORCE
+.PHONY: help build demo test test-go test-python lint fuzz bench model example-bpic2012 testdata prepare node clean FORCE
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 build: bin/scored bin/sandbox ## build the daemon and the sandbox into bin/
 
@@ -32,13 +32,13 @@ demo: build ## run the main job in a world of its own until Ctrl-C; ONCE=1: one 
 
 test: prepare lint test-go test-python ## everything: lint, Go with -race, Python, Node
 
-test-go: node $(TESTSUM) ## the Go tests, with the race detector and real PostgreSQL
+test-go: node $(VENV)/ready $(TESTSUM) ## the Go tests, with the race detector and real PostgreSQL
 	@mkdir -p build
 	$(TESTSUM) --format pkgname --jsonfile build/test.json -- -race -timeout 15m ./...
 	.ci/skips build/test.json docs/testing.md
 
 test-python: $(VENV)/ready ## the exporter's tests, types and style
-	cd python && ../$(VENV)/bin/ruff check . && ../$(VENV)/bin/ruff format --check . && ../$(VENV)/bin/mypy && ../$(VENV)/bin/pytest -q
+	cd python && ../$(VENV)/bin/ruff check --config pyproject.toml . ../docs/examples && ../$(VENV)/bin/ruff format --config pyproject.toml --check . ../docs/examples && ../$(VENV)/bin/mypy && ../$(VENV)/bin/pytest -q
 
 lint: $(LINT) ## golangci-lint, with the one configuration
 	$(GO) vet ./...
@@ -55,6 +55,9 @@ model: build $(VENV)/ready ## make the data set with `scored dataset`, train, an
 	bin/sandbox exec --world training -- bin/scored dataset lead_scoring --config configs/scored.yaml \
 	  --from $(TRAIN_FROM) --to $(TRAIN_TO) --step $(TRAIN_STEP) --labels sql/dataprep/lead_scoring_labels.sql --out build/lead_scoring.csv
 	$(VENV)/bin/python python/train_lead_scoring.py build/lead_scoring.csv configs/bundles/lead_scoring
+
+example-bpic2012: build $(VENV)/ready ## a public data set, from files in DATA=folder to the emulated CRM
+	$(GO) run ./docs/examples/bpic2012 -data $(or $(DATA),$(error say where the files are: make example-bpic2012 DATA=folder))
 
 testdata: $(VENV)/ready ## write the bundles that the Go tests read, with the real scikit-learn
 	$(VENV)/bin/python python/make_testdata.py

@@ -40,8 +40,9 @@ func backfillCommand(config *string) *cobra.Command {
 			"--from 2026-11-20 --to 2026-11-21 --step 15m makes 96 runs, the first as of 00:15, the last as of midnight.\n" +
 			"A window that the ledger has a good run of is skipped, so the same command again makes what is missing or failed.\n\n" +
 			"One run of a job goes on at a time, whoever makes it. A backfill takes the job's lock for each window and gives it\n" +
-			"back: a slot of the scheduler that comes due waits for one window at most and then goes first, and the backfill waits\n" +
-			"for it. The other jobs are not concerned. A paused job can be backfilled.\n\n" +
+			"back: a slot of the scheduler that comes due waits for one window at most (and no longer than schedule.start_deadline,\n" +
+			"or it is skipped), then goes first, and the backfill waits for it. Other jobs are not concerned. A paused job can be\n" +
+			"backfilled.\n\n" +
 			"Exit code 0: every window was made, or had been; 3: in some windows rows were not scored or not accepted;\n" +
 			"75, 78 or 1: the last window that failed did so, and the same command goes on from there.",
 		Args: oneJob,
@@ -107,6 +108,7 @@ func (b *backfill) backfill(ctx context.Context, config, name string, dryRun boo
 	}
 	defer j.close()
 	j.patience = maxWait
+	console.out = aside{console, console.out}
 	if !b.deliver {
 		j.runner.Decide = policy.Fill
 	}
@@ -222,7 +224,9 @@ func (b *backfill) make(ctx context.Context) {
 			b.fail(end, exitTryAgain, "")
 			return
 		}
-		b.job.runner.Progress = func(string, int, int) { b.job.console.windows(i, len(b.todo), b.left(i)) }
+		draw := func() { b.job.console.windows(i, len(b.todo), b.left(i)) }
+		b.job.runner.Progress = func(string, int, int) { draw() }
+		draw()
 		s, err := b.job.run(ctx, pipeline.Request{Trigger: b.trigger(), AsOf: end})
 		if s == nil && ctx.Err() != nil { // it did not get its turn
 			b.fail(end, exitTryAgain, "")
@@ -403,4 +407,17 @@ func (c *console) windows(done, total int, left string) {
 	}
 	c.bar.Describe(strings.TrimSpace("windows " + left))
 	_ = c.bar.Set(done) // a bar that can't be drawn is no reason to stop a backfill
+}
+
+// aside is where a verb writes to beside a bar, which makes way.
+type aside struct {
+	console *console
+	out     io.Writer
+}
+
+func (a aside) Write(text []byte) (int, error) {
+	a.console.mu.Lock()
+	defer a.console.mu.Unlock()
+	a.console.clear()
+	return a.out.Write(text)
 }

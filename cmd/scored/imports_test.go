@@ -49,10 +49,12 @@ var mayImport = []struct {
 	allowed  []string
 }{
 	{"scored/cmd", []string{"scored"}},
+	{"scored/docs/examples", []string{"scored"}},
 	{"scored/pipeline/model/referee", []string{"scored/pipeline/forest"}},
 	{"scored/pipeline/model", []string{"=scored/pipeline", "scored/pipeline/feature", "scored/pipeline/forest"}},
 	{"scored/pipeline/warehouse/pgtest", []string{"=scored/pipeline"}},
 	{"scored/pipeline/ledger", []string{"=scored/pipeline", "scored/sql/ledger"}},
+	{"=scored/pipeline/warehouse", []string{"=scored/pipeline", "scored/sql/history"}},
 	{"=scored/pipeline", nil},
 	{"scored/pipeline", []string{"=scored/pipeline"}},
 	{"scored/sinks/salesforce/fakeorg", []string{"scored/sinks/salesforce/fakeorg"}},
@@ -74,6 +76,10 @@ var homes = []struct {
 	{"go.yaml.in/yaml/v3", []string{"scored/configs"}},
 	{"modernc.org/sqlite", []string{"scored/pipeline/ledger"}},
 	{"github.com/gofrs/flock", []string{"scored/pipeline/ledger"}},
+	{"github.com/robfig/cron/v3", []string{"scored/pipeline/schedule"}},
+	{"github.com/prometheus/client_golang", []string{"scored/pipeline/status"}},
+	{"github.com/prometheus/client_model", []string{"scored/pipeline/status"}},
+	{"github.com/prometheus/common", []string{"scored/pipeline/status"}},
 	{"github.com/dmitryikh/leaves", []string{"scored/pipeline/model/referee"}},
 	{"github.com/spf13/cobra", []string{"scored/cmd"}},
 	{"github.com/schollz/progressbar/v3", []string{"scored/cmd"}},

@@ -18,7 +18,7 @@ const sendTimeout = time.Second
 // A message that can't be sent is logged, the first time: systemd acts on silence by itself.
 type notifier struct {
 	socket   string        // "" without systemd; @name is in the abstract namespace
-	interval time.Duration // how often watchdog wants to be called: half of systemd's patience; 0 if nobody watches
+	interval time.Duration // how often watchdog is to be called: four times in systemd's patience; 0 if nobody watches
 	log      *slog.Logger
 	failed   sync.Once
 }
@@ -28,7 +28,7 @@ func newNotifier(log *slog.Logger) *notifier {
 	n := &notifier{socket: os.Getenv("NOTIFY_SOCKET"), log: log}
 	patience, err := strconv.ParseUint(os.Getenv("WATCHDOG_USEC"), 10, 53) // as many microseconds as a Duration holds
 	if pid := os.Getenv("WATCHDOG_PID"); err == nil && (pid == "" || pid == strconv.Itoa(os.Getpid())) {
-		n.interval = time.Duration(patience) * time.Microsecond / 2
+		n.interval = time.Duration(patience) * time.Microsecond / 4
 	}
 	return n
 }

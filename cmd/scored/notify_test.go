@@ -49,8 +49,8 @@ func TestSystemdIsToldHowTheDaemonIsDoing(t *testing.T) {
 			t.Setenv("WATCHDOG_USEC", "120000000")
 			t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()))
 			n := newNotifier(slog.New(slog.DiscardHandler))
-			if n.interval != time.Minute {
-				t.Errorf("interval %v, want half of the watchdog's 2 minutes", n.interval)
+			if n.interval != 30*time.Second {
+				t.Errorf("interval %v, want a quarter of the watchdog's 2 minutes", n.interval)
 			}
 			n.ready()
 			n.status("lead_scoring: next slot 12:15\nREADY=1")

@@ -104,7 +104,7 @@ func (j *job) run(ctx context.Context, req pipeline.Request) (*pipeline.Summary,
 	s, err := j.runner.Run(ctx, req)
 	j.console.end()
 	if lerr := j.ledger.Leave(j.runner.Job); lerr != nil {
-		j.runner.Log.Error("leave the job to others", "error", lerr.Error())
+		j.runner.Log.Error("the job's gate could not be left", "error", lerr.Error())
 	}
 	return s, err
 }
@@ -116,7 +116,7 @@ func (j *job) enter(ctx context.Context) error {
 		fmt.Fprintf(j.console.out, "waiting: %s runs %s\n", holder, j.runner.Job)
 	})
 	for _, id := range orphans {
-		j.runner.Log.Warn("an earlier run was found dead: its process had ended before it did", "run_id", id, "job", j.runner.Job)
+		j.runner.Log.Warn("an earlier run was found dead", "run_id", id, "job", j.runner.Job)
 	}
 	return err
 }

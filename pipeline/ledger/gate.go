@@ -13,9 +13,6 @@ import (
 	"scored/pipeline"
 )
 
-// lookAgain is how often a lock that is held is tried.
-const lookAgain = 25 * time.Millisecond
-
 // passing is more than it takes to go through an open gate: whoever has the place next in line for longer waits.
 const passing = time.Second
 

@@ -91,19 +91,22 @@ func (l *Ledger) Confirm(ctx context.Context, run *pipeline.Run, target string, 
 // settler holds the statements of one Confirm.
 type settler struct {
 	target, run, version            int64
-	filled                          bool // what is confirmed comes from a backfill that only fills
 	find, advance, remove, overtake *sql.Stmt
 }
 
 func newSettler(ctx context.Context, tx *sql.Tx, target, number int64, run *pipeline.Run) (*settler, error) {
-	s := &settler{target: target, run: number, version: run.Version, filled: run.Trigger == pipeline.Fill}
+	s := &settler{target: target, run: number, version: run.Version}
+	filled := "0"
+	if run.Trigger == pipeline.Fill {
+		filled = "1"
+	}
 	for _, p := range []struct {
 		stmt **sql.Stmt
 		text string
 	}{
 		{&s.find, `SELECT count(*) FROM intents WHERE target = ? AND key = ? AND run = ?`},
 		{&s.advance, `INSERT INTO confirmed (target, key, score, grade, model, version, filled)
-			SELECT target, key, score, grade, model, version, ?4 FROM intents WHERE target = ?1 AND key = ?2 AND run = ?3
+			SELECT target, key, score, grade, model, version, ` + filled + ` FROM intents WHERE target = ? AND key = ? AND run = ?
 			ON CONFLICT DO UPDATE SET score = excluded.score, grade = excluded.grade, model = excluded.model,
 				version = excluded.version, filled = excluded.filled, doubted = 0
 			WHERE excluded.version > version`},
@@ -132,7 +135,7 @@ func (s *settler) settle(ctx context.Context, o pipeline.Outcome) error {
 	const unintended = "%q has no open intent of this run"
 	switch {
 	case o.Status == pipeline.Accepted, o.Status == pipeline.Refused && o.Final:
-		if _, err := s.advance.ExecContext(ctx, s.target, o.Key, s.run, s.filled); err != nil {
+		if _, err := s.advance.ExecContext(ctx, s.target, o.Key, s.run); err != nil {
 			return err
 		}
 		done, err := s.remove.ExecContext(ctx, s.target, o.Key, s.run)

@@ -27,9 +27,19 @@ import (
 
 	"github.com/gofrs/flock"
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"scored/pipeline"
 )
+
+// patience is how long this process waits for another one's transaction: that of a million intents takes a while.
+const patience = time.Minute
+
+// busyTimeout is how long a write waits within SQLite, which looks more often than [patiently] does.
+const busyTimeout = 250 * time.Millisecond
+
+// lookAgain is how often a lock that is held is tried.
+const lookAgain = 25 * time.Millisecond
 
 var _ pipeline.Ledger = (*Ledger)(nil)
 
@@ -71,7 +81,7 @@ func OpenReadOnly(path string) (*Ledger, error) {
 		}
 		return nil, unusable(path, err)
 	}
-	if l.read, err = database(path, "mode=ro&_pragma=query_only(1)"); err != nil {
+	if l.read, err = database(path, patience, "mode=ro&_pragma=query_only(1)"); err != nil {
 		return nil, err
 	}
 	version, err := schemaVersion(context.Background(), l.read)
@@ -95,7 +105,7 @@ func (l *Ledger) openBoth() (err error) {
 		return unusable(l.path, err)
 	}
 	// Journal size: what a large delivery needed is given back to the disk.
-	l.write, err = database(l.path, "mode=rw&_txlock=immediate&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"+
+	l.write, err = database(l.path, busyTimeout, "mode=rw&_txlock=immediate&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"+
 		"&_pragma=journal_size_limit(67108864)")
 	if err != nil {
 		return err
@@ -104,7 +114,7 @@ func (l *Ledger) openBoth() (err error) {
 	if err := l.migrate(context.Background()); err != nil {
 		return err
 	}
-	l.read, err = database(l.path, "mode=ro&_pragma=query_only(1)")
+	l.read, err = database(l.path, patience, "mode=ro&_pragma=query_only(1)")
 	return err
 }
 
@@ -150,7 +160,11 @@ func (l *Ledger) update(ctx context.Context, do func(context.Context, *sql.Tx) e
 	if l.write == nil {
 		return l.readOnly()
 	}
-	tx, err := l.write.BeginTx(ctx, nil)
+	var tx *sql.Tx
+	err := patiently(func() (err error) {
+		tx, err = l.write.BeginTx(ctx, nil)
+		return err
+	})
 	if err != nil {
 		return l.explain(err)
 	}
@@ -164,11 +178,22 @@ func (l *Ledger) update(ctx context.Context, do func(context.Context, *sql.Tx) e
 	return l.explain(err)
 }
 
+// patiently tries again while another process is writing. SQLite's own waiting is kept short, for it does not end with a
+// context as each new try does, and there is none at all when two processes put a new file into WAL mode.
+func patiently(try func() error) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(lookAgain) {
+		err := try()
+		if resultCode(err) != sqlite3.SQLITE_BUSY || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
 func (l *Ledger) readOnly() error { return fmt.Errorf("ledger %s is open read-only", l.path) }
 
-func database(path, options string) (*sql.DB, error) {
+func database(path string, busy time.Duration, options string) (*sql.DB, error) {
 	uri := url.URL{Scheme: "file", Path: path,
-		RawQuery: fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=trusted_schema(0)&%s", patience.Milliseconds(), options)}
+		RawQuery: fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=trusted_schema(0)&%s", busy.Milliseconds(), options)}
 	connector, err := sqlite.NewConnector(uri.String())
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", path, err)

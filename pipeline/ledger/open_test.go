@@ -2,7 +2,9 @@ package ledger_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -293,7 +295,7 @@ func TestMayBeOpenedByManyAtOnce(t *testing.T) {
 	for range many {
 		children = append(children, start(t, "open", ""))
 	}
-	for range 15 {
+	for range 8 {
 		path := newPath(t)
 		for _, c := range children {
 			c.tell(t, path)
@@ -326,6 +328,59 @@ func TestMayBeOpenedByManyAtOnce(t *testing.T) {
 	}
 }
 
+// writing returns a transaction of another connection that keeps writers out.
+func writing(t *testing.T, path string) *sql.Tx {
+	t.Helper()
+	db := raw(t, path)
+	t.Cleanup(func() { db.Close() })
+	tx, err := db.Begin()
+	check(t, err)
+	_, err = tx.Exec(`CREATE TABLE x (x)`)
+	check(t, err)
+	return tx
+}
+
+// staysOut fails if the call ends. Nothing tells from outside that it waits; SQLite alone gives up sooner than this.
+func staysOut(t *testing.T, ended <-chan error) {
+	t.Helper()
+	select {
+	case err := <-ended:
+		t.Fatalf("it did not wait: %v", err)
+	case <-time.After(400 * time.Millisecond):
+	}
+}
+
+func TestOpenWaitsForAnotherProcessThatMakesTheLedger(t *testing.T) {
+	path := file(t, nil)
+	other := writing(t, path)
+	opening := make(chan error, 1)
+	go func() { opening <- openAndWrite(path, job) }()
+	staysOut(t, opening)
+	check(t, other.Rollback())
+	check(t, <-opening)
+}
+
+func TestAWriteWaitsForThatOfAnotherProcess(t *testing.T) {
+	path := newPath(t)
+	l := open(t, path)
+	other := writing(t, path)
+	ctx, cancel := context.WithCancel(t.Context())
+	first, second := make(chan error, 1), make(chan error, 1)
+	go func() { first <- l.Saw(ctx, job, "first") }()
+	staysOut(t, first)
+	cancel()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+	go func() { second <- l.Saw(t.Context(), job, "second") }()
+	staysOut(t, second)
+	check(t, other.Rollback())
+	check(t, <-second)
+	if c := cursor(t, l); c.Seen != "second" {
+		t.Errorf("got %+v", c)
+	}
+}
+
 // A process that died while it made the ledger leaves a file without tables.
 func TestAnEmptyDatabaseIsALedgerToBe(t *testing.T) {
 	path := newPath(t)
@@ -337,4 +392,16 @@ func TestAnEmptyDatabaseIsALedgerToBe(t *testing.T) {
 	}
 	check(t, ro.Close())
 	begin(t, opened(t, path), 0)
+}
+
+// A process loses every lock that it has on a file when it closes any descriptor of it.
+func TestOpeningTwiceInAProcessKeepsTheFirstOnesLocks(t *testing.T) {
+	path := newPath(t)
+	open(t, path)
+	check(t, open(t, path).Close())
+	child := start(t, "who locks", path)
+	if got, want := child.line(t), fmt.Sprint(os.Getpid()); got != want {
+		t.Errorf("the file is locked by process %s, want %s: another process could take itself for the last", got, want)
+	}
+	child.end(t)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"scored/pipeline"
@@ -22,7 +23,7 @@ const (
 
 // roles is what such a process can do. It says what it did on standard output, line by line.
 var roles = map[string]func(path string) error{
-	"deliver": deliver, "contend": contend, "daemon": daemon, "open": openMany, "fill a disk": fillDisks,
+	"deliver": deliver, "contend": contend, "daemon": daemon, "open": openMany, "who locks": whoLocks, "fill a disk": fillDisks,
 }
 
 func play(role string) int {
@@ -192,4 +193,19 @@ func openAndWrite(path, job string) error {
 	}
 	defer l.Close()
 	return l.Saw(context.Background(), job, "x")
+}
+
+// whoLocks says which process has SQLite's lock on the file; 0 if none has.
+func whoLocks(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	lock := syscall.Flock_t{Type: syscall.F_WRLCK}
+	if err := syscall.FcntlFlock(file.Fd(), syscall.F_GETLK, &lock); err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stdout, lock.Pid)
+	return nil
 }

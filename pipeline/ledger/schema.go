@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -20,9 +19,6 @@ const newest = 1
 
 // application marks the file as a ledger of scored in SQLite's header ("scrd").
 const application = 0x73637264
-
-// patience is how long this process waits for another one that has the ledger locked.
-const patience = 10 * time.Second
 
 // moreSpace is the hint of a disk that is full.
 const moreSpace = "free some space on the disk that holds the ledger"
@@ -60,21 +56,14 @@ func (l *Ledger) migrate(ctx context.Context) error {
 	})
 }
 
-// useWAL puts the file into WAL mode, where readers don't wait for writers. If another process does so at this moment,
-// SQLite says busy at once, whatever the busy_timeout, as neither could go on if both waited.
+// useWAL puts the file into WAL mode, where readers don't wait for writers.
 func (l *Ledger) useWAL(ctx context.Context) error {
-	for deadline := time.Now().Add(patience); ; time.Sleep(lookAgain) {
-		var mode string
-		err := l.write.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode)
-		switch {
-		case err == nil && mode == "wal":
-			return nil
-		case err == nil:
-			return fmt.Errorf("this file system gives journal mode %q and no WAL", mode)
-		case resultCode(err) != sqlite3.SQLITE_BUSY || time.Now().After(deadline):
-			return err
-		}
+	var mode string
+	err := patiently(func() error { return l.write.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode) })
+	if err == nil && mode != "wal" {
+		err = fmt.Errorf("this file system gives journal mode %q and no WAL", mode)
 	}
+	return err
 }
 
 // schemaVersion returns 0 for an empty file and refuses one that is of a later version, or no ledger at all.

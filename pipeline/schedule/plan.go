@@ -43,6 +43,7 @@ const (
 // Plan decides. It is a pure function, and the only place where a slot's fate is chosen without work being done for it.
 func (p Policy) Plan(c pipeline.Cursor, s Situation, now time.Time) Plan {
 	plan := Plan{Accounted: c.Accounted}
+	more := false
 	switch {
 	case s.Active: // slots stay due
 	case c.Accounted.IsZero():
@@ -50,16 +51,27 @@ func (p Policy) Plan(c pipeline.Cursor, s Situation, now time.Time) Plan {
 	case c.Accounted.Sub(now) > p.StartDeadline:
 		plan.Accounted, plan.Rewound = now.UTC().Truncate(time.Second), true
 	default:
-		p.decide(&plan, c, s, now)
+		more = p.decide(&plan, c, s, now)
 	}
 	plan.Wake = p.due(p.Spec.Next(later(plan.Accounted, now.Add(-p.Jitter))))
+	if more {
+		plan.Wake = now
+	}
 	return plan
 }
 
-// decide gives every due slot its fate. The newest one is special: it may be the one to run.
-func (p Policy) decide(plan *Plan, c pipeline.Cursor, s Situation, now time.Time) {
+// atOnce is how many slots one plan accounts for at most. More can only be due after a clock that was wrong by years is
+// put right, and counting them all in one turn would take so long that the watchdog fires.
+const atOnce = 100_000
+
+// decide gives due slots their fates. The newest one is special: it may be the one to run. It returns true if it left some
+// for the next turn.
+func (p Policy) decide(plan *Plan, c pipeline.Cursor, s Situation, now time.Time) (more bool) {
 	slot := p.Spec.Next(c.Accounted)
-	for p.isDue(slot, now) {
+	for n := 0; p.isDue(slot, now); n++ {
+		if n == atOnce {
+			return true
+		}
 		next := p.Spec.Next(slot)
 		newest := !p.isDue(next, now)
 		tried := c.Tries > 0 && slot.Equal(c.Tried)
@@ -79,6 +91,7 @@ func (p Policy) decide(plan *Plan, c pipeline.Cursor, s Situation, now time.Time
 		}
 		slot = next
 	}
+	return false
 }
 
 // overlapped says whether a slot came due while the last run was going on. An end that lies ahead is no evidence: the

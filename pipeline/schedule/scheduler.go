@@ -3,7 +3,6 @@ package schedule
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -14,7 +13,6 @@ import (
 )
 
 const (
-	poll      = 30 * time.Second // how long the loop sleeps at most, and how often a waiting slot looks again
 	grace     = time.Minute      // how long after its context has ended a step may still be on its way out
 	lastWrite = 10 * time.Second // bounds the journal's last writes when the daemon stops
 )
@@ -31,7 +29,7 @@ type Job struct {
 }
 
 // Journal is where the schedule's memory and the jobs' gates are; every method is safe for use by several goroutines, and
-// what it changed is durable when it returns.
+// what it changed is durable when it returns. Its errors say what was being done, and for which job.
 type Journal interface {
 	// Cursor returns where the job's schedule stands: the zero Cursor before its first turn.
 	Cursor(ctx context.Context, job string) (pipeline.Cursor, error)
@@ -61,10 +59,12 @@ type Observer interface {
 
 // Options are for the service manager and for tests; the zero value is fine.
 type Options struct {
-	// Beat is called on every turn of the loop, at least every 30 seconds, for as long as all is well. It is not called
+	// Beat is called on every turn of the loop, at least once per Poll, for as long as all is well. It is not called
 	// while a step of some slot's work (the look at its data, the wait for its turn, its run) has outlived its context by
 	// more than a minute: what ignores its deadline will not end by itself, and the watchdog must fire.
 	Beat func()
+	// Poll is how long the loop sleeps at most, and how often a waiting slot looks again: 30 s if it is 0.
+	Poll time.Duration
 	// Now is the wall clock. Sleeping is left to timers.
 	Now func() time.Time
 	// Random returns a random duration in [0, limit), for the pause before another attempt.
@@ -108,6 +108,9 @@ func New(journal Journal, observer Observer, log *slog.Logger, jobs []Job, optio
 	if options.Random == nil {
 		options.Random = rand.N[time.Duration]
 	}
+	if options.Poll == 0 {
+		options.Poll = 30 * time.Second
+	}
 	s := &Scheduler{
 		journal: journal, observer: observer, log: log, options: options, ended: make(chan *work), replaced: make(chan []Job, 1),
 	}
@@ -135,12 +138,14 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return s.drain(ctx)
 		case <-timer.C:
 		case w := <-s.ended:
 			s.end(w)
 		case jobs := <-s.replaced:
 			s.adopt(jobs)
+		}
+		if ctx.Err() != nil {
+			return s.drain(ctx)
 		}
 		timer.Reset(s.turn(ctx))
 	}
@@ -154,7 +159,7 @@ func (s *Scheduler) turn(ctx context.Context) time.Duration {
 	for _, t := range s.tracks {
 		if t.trouble = s.visit(ctx, t); t.trouble != nil && ctx.Err() == nil {
 			s.log.Error("the schedule could not be kept", "job", t.job.Name, "error", t.trouble.Error(),
-				"hint", hintOr(t.trouble, "no slot is lost: the daemon tries again within 30 s; check the disk that holds the ledger"))
+				"hint", hintOr(t.trouble, "no slot is lost: the daemon tries again shortly; check the disk that holds the ledger"))
 		}
 	}
 	s.tracks = slices.DeleteFunc(s.tracks, func(t *track) bool { return t.removed && t.work == nil && t.outcome == nil })
@@ -162,7 +167,7 @@ func (s *Scheduler) turn(ctx context.Context) time.Duration {
 	if s.healthy() {
 		s.options.Beat()
 	}
-	sleep := poll
+	sleep := s.options.Poll
 	for now, i := s.now(), 0; i < len(s.tracks); i++ {
 		if t := s.tracks[i]; t.trouble == nil && t.work == nil && !t.wake.IsZero() {
 			sleep = min(sleep, t.wake.Sub(now))
@@ -178,20 +183,15 @@ func (s *Scheduler) visit(ctx context.Context, t *track) error {
 	}
 	var err error
 	if t.cursor, err = s.journal.Cursor(ctx, t.job.Name); err != nil {
-		return fmt.Errorf("read where the schedule stands: %w", err)
+		return err
 	}
-	idle := t.work == nil
 	plan, err := s.plan(ctx, t)
 	if err != nil {
 		return err
 	}
-	if idle && t.next != nil {
-		changed := t.next.Policy.Spec.String() != t.job.Policy.Spec.String()
-		t.job, t.next = *t.next, nil
-		if changed && plan.Run.IsZero() {
-			if plan, err = s.restart(ctx, t); err != nil {
-				return err
-			}
+	if t.next != nil && t.work == nil {
+		if plan, err = s.takeOver(ctx, t, plan); err != nil {
+			return err
 		}
 	}
 	t.wake = plan.Wake
@@ -199,6 +199,25 @@ func (s *Scheduler) visit(ctx context.Context, t *track) error {
 		s.begin(ctx, t, plan)
 	}
 	return nil
+}
+
+// takeOver puts the job's successor in its place. One with another spec comes after the slot that is to run now, and its
+// slots begin now: those before were not its own.
+func (s *Scheduler) takeOver(ctx context.Context, t *track, plan Plan) (Plan, error) {
+	if t.next.Policy.Spec.String() == t.job.Policy.Spec.String() {
+		t.job, t.next = *t.next, nil
+		return plan, nil
+	}
+	if !plan.Run.IsZero() {
+		return plan, nil
+	}
+	now := s.now().Truncate(time.Second)
+	if err := s.account(ctx, t, now, nil); err != nil {
+		return plan, err
+	}
+	t.cursor.Accounted = now
+	t.job, t.next = *t.next, nil
+	return s.plan(ctx, t)
 }
 
 // plan decides about a job's slots and records it.
@@ -225,19 +244,9 @@ func (s *Scheduler) plan(ctx context.Context, t *track) (Plan, error) {
 	return plan, nil
 }
 
-// restart lets a job's slots begin now: those before it were of another spec.
-func (s *Scheduler) restart(ctx context.Context, t *track) (Plan, error) {
-	now := s.now().Truncate(time.Second)
-	if err := s.account(ctx, t, now, nil); err != nil {
-		return Plan{}, err
-	}
-	t.cursor.Accounted = now
-	return s.plan(ctx, t)
-}
-
 func (s *Scheduler) account(ctx context.Context, t *track, accounted time.Time, spans []pipeline.Span) error {
 	if err := s.journal.Account(ctx, t.job.Name, accounted, spans); err != nil {
-		return fmt.Errorf("account for slots up to %s: %w", accounted.Format(time.RFC3339), err)
+		return err
 	}
 	if len(spans) > 0 {
 		t.last = spans[len(spans)-1]
@@ -279,7 +288,7 @@ func (s *Scheduler) settle(ctx context.Context, t *track) error {
 	}
 	if o.acted {
 		if err := s.journal.Saw(ctx, t.job.Name, o.value); err != nil {
-			return fmt.Errorf("record which data was scored: %w", err)
+			return err
 		}
 	}
 	t.outcome = nil
@@ -288,7 +297,7 @@ func (s *Scheduler) settle(ctx context.Context, t *track) error {
 
 // drain waits for all work to end and records what of it did.
 func (s *Scheduler) drain(ctx context.Context) error {
-	ticker := time.NewTicker(poll)
+	ticker := time.NewTicker(s.options.Poll)
 	defer ticker.Stop()
 	for slices.ContainsFunc(s.tracks, func(t *track) bool { return t.work != nil }) {
 		select {
@@ -306,7 +315,7 @@ func (s *Scheduler) drain(ctx context.Context) error {
 	var errs []error
 	for _, t := range s.tracks {
 		if err := s.settle(ctx, t); err != nil {
-			errs = append(errs, fmt.Errorf("job %s: %w", t.job.Name, err))
+			errs = append(errs, err)
 		}
 	}
 	s.publish()

@@ -120,7 +120,7 @@ func (w *work) awaitData(ctx context.Context, until time.Time) (string, error) {
 			given = &skip{level: slog.LevelError, reason: "its condition could not be read: " + err.Error(), hint: pipeline.HintOf(err)}
 		}
 		w.at("waiting for data", given.reason)
-		if pipeline.ClassOf(err) == pipeline.Configuration || !w.pause(ctx, poll, until) {
+		if pipeline.ClassOf(err) == pipeline.Configuration || !w.pause(ctx, w.options.Poll, until) {
 			return "", given
 		}
 	}
@@ -146,7 +146,7 @@ func (w *work) awaitTurn(ctx context.Context, until time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, until.Sub(w.now()))
 	defer cancel()
 	for {
-		holder := "another run"
+		holder := ""
 		w.at("waiting for its turn", "")
 		cursor, err := w.enter(ctx, &holder)
 		switch {
@@ -159,16 +159,24 @@ func (w *work) awaitTurn(ctx context.Context, until time.Time) error {
 			}
 			return nil
 		case ctx.Err() != nil:
-			return &skip{level: slog.LevelWarn, reason: "the job was busy: " + holder,
-				hint: "let the other run or the backfill end, or stop it; the next slot tries again"}
+			return busy(holder)
 		}
 		hint := hintOr(err, "check the disk that holds the ledger")
 		w.log.Error("the slot's turn could not be taken: another attempt follows", "error", err.Error(), "hint", hint)
 		w.at("waiting for its turn", err.Error())
-		if !w.pause(ctx, poll, until) {
+		if !w.pause(ctx, w.options.Poll, until) {
 			return &skip{level: slog.LevelError, reason: "its turn could not be taken: " + err.Error(), hint: hint}
 		}
 	}
+}
+
+func busy(holder string) *skip {
+	if holder == "" { // the look at its data took all the time there was
+		return &skip{level: slog.LevelWarn, reason: "it could not begin before its start deadline or the next slot",
+			hint: "look at how long the job's condition takes"}
+	}
+	return &skip{level: slog.LevelWarn, reason: "the job was busy: " + holder,
+		hint: "let the other run or the backfill end, or stop it; the next slot tries again"}
 }
 
 // enter takes the gate and reads where the schedule stands; after an error the gate is not held.

@@ -49,6 +49,9 @@ func TestSpecsThatMakeNoSlotsOnTheClockAreRefused(t *testing.T) {
 			t.Errorf("Parse(%q) = %v, want a configuration problem with a hint", text, err)
 			continue
 		}
+		if strings.HasPrefix(text, "@every") && !strings.Contains(err.Error(), "aligned") {
+			t.Errorf("Parse(%q): %q doesn't say why", text, err)
+		}
 		if want := `"` + strings.TrimSpace(text) + `"`; !strings.Contains(err.Error(), want) {
 			t.Errorf("Parse(%q): %q doesn't quote the spec", text, err)
 		}

@@ -16,7 +16,7 @@ type gauges struct {
 	descs []*prometheus.Desc
 
 	lastSuccess, bound, backlog, unsent, nextSlot, paused, modelInfo *prometheus.Desc
-	quota, reloaded, reloadedAt, buildInfo                           *prometheus.Desc
+	quota, limit, reloaded, reloadedAt, buildInfo                    *prometheus.Desc
 }
 
 func newGauges(board Board) *gauges {
@@ -36,6 +36,7 @@ func newGauges(board Board) *gauges {
 	g.paused = desc("paused", "1 while the job is paused.", "job")
 	g.modelInfo = desc("model_info", "The model that the job runs.", "job", "model", "digest")
 	g.quota = desc("api_quota_remaining", "API calls that the target still allows today, as it last said.", "target")
+	g.limit = desc("api_quota_limit", "API calls that the target allows a day.", "target")
 	g.reloaded = desc("config_reload_success", "1 if the config was taken when it was last read.")
 	g.reloadedAt = desc("config_last_reload_timestamp_seconds", "When the config was last read, taken or not.")
 	g.buildInfo = desc("build_info", "The daemon's version.", "version")
@@ -62,6 +63,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	send(g.reloadedAt, seconds(p.Reloaded))
 	for _, q := range g.board.Quotas() {
 		send(g.quota, float64(max(q.Limit-q.Used, 0)), q.Target)
+		send(g.limit, float64(q.Limit), q.Target)
 	}
 	now := time.Now()
 	for _, job := range g.board.Jobs() {

@@ -139,3 +139,13 @@ func check(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// each hands every line that is logged to a channel.
+type each chan<- string
+
+func (e each) Write(p []byte) (int, error) {
+	e <- string(p)
+	return len(p), nil
+}
+
+func logTo(lines chan<- string) *slog.Logger { return slog.New(slog.NewTextHandler(each(lines), nil)) }

@@ -45,7 +45,6 @@ func newMetrics(board Board, log *slog.Logger) *metrics {
 	}
 	m.registry.MustRegister(m.duration, m.rows, m.inputs, m.runs, m.unbegun, m.slots, newGauges(board),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.begin(board.Jobs())
 	return m
 }
 

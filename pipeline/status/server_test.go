@@ -141,21 +141,6 @@ func TestServeAnswersUntilItsContextEnds(t *testing.T) {
 	}
 }
 
-func TestServeEndsAlthoughAClientHangsOn(t *testing.T) {
-	l, err := status.Listen("127.0.0.1:0")
-	check(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- status.New(quarters(time.Now()), quiet()).Serve(ctx, l) }()
-	conn, err := net.Dial("tcp", l.Addr().String())
-	check(t, err)
-	defer conn.Close()
-	_, err = conn.Write([]byte("GET /healthz HTTP/1.1\r\nHost: localhost\r\n")) // and never the end of it
-	check(t, err)
-	stop()
-	check(t, <-done)
-}
-
 func TestServeSaysWhenItCanNoLongerListen(t *testing.T) {
 	l, err := status.Listen("127.0.0.1:0")
 	check(t, err)

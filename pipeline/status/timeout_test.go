@@ -85,3 +85,23 @@ func TestAnAnswerThatNobodyReadsIsGivenUp(t *testing.T) {
 		check(t, <-done)
 	})
 }
+
+func TestServeEndsAlthoughAClientHangsOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- status.New(quarters(time.Now()), quiet()).Serve(ctx, p) }()
+		client, server := net.Pipe()
+		p.conns <- server
+		_, err := client.Write([]byte("GET /healthz HTTP/1.1\r\nHost: localhost\r\n")) // and never the end of it
+		check(t, err)
+		start := time.Now()
+		stop()
+		check(t, <-done)
+		_, _ = io.Copy(io.Discard, client) // until it is cut off
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("the client was cut off %s after the daemon was told to stop", took)
+		}
+	})
+}

@@ -44,9 +44,6 @@ func (h *History) Write(
 	w := &scoreWriter{History: h, logger: h.log(run.ID, run.Job), run: run, model: model, table: scoreLog()}
 	defer w.hangUp()
 	for batch := range slices.Chunk(changes, w.table.rows()) {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		if err := w.deliver(ctx, batch, confirm); err != nil {
 			return err
 		}

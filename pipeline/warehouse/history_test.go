@@ -204,8 +204,8 @@ func TestTheTablesAreCreatedOnDemand(t *testing.T) {
 		}
 	})
 	t.Run("by who may not create schemas", func(t *testing.T) {
-		h := newTestHistory(t)
-		h = historyAt(t, asRole(t, "apprentice"))
+		newTestHistory(t)
+		h := historyAt(t, asRole(t, "apprentice"))
 		execute(t, cluster, "CREATE SCHEMA scored; GRANT USAGE, CREATE ON SCHEMA scored TO apprentice")
 		if err := h.Write(t.Context(), testRun(t), "m@1", changes("a"), ignore); err != nil {
 			t.Fatal(err)
@@ -361,7 +361,11 @@ func TestNoStatementHoldsWhatRedshiftLacks(t *testing.T) {
 		for i := range tokens {
 			l.match(i, redshiftRules)
 		}
-		l.clause("returning", "RETURNING is not on Redshift", "")
+		for _, token := range tokens {
+			if token.is("returning") {
+				l.find(token, "RETURNING is not on Redshift", leaveOut)
+			}
+		}
 		return l.findings
 	}
 	seen := 0
@@ -422,9 +426,9 @@ func newest(t testing.TB, h *History, job string, below int64) []pipeline.Confir
 func TestNewestIsAsOfAVersionAndInByteOrder(t *testing.T) {
 	h := newTestHistory(t)
 	keys := []string{"é", "e", "z", "Z", "a b", "a", "a ", "a  ", " a", `q"u'o`, `b\s`, "😀", "Ω", "10", "9", "_", "-", "", "\u00a0", "ﬀ"}
-	write := func(job string, hour int, model string, list []pipeline.Change) int64 {
+	write := func(job string, attempt int, model string, list []pipeline.Change) int64 {
 		t.Helper()
-		run, err := pipeline.NewRun(job, pipeline.Request{AsOf: asOfNoon.Add(time.Duration(hour) * time.Hour)}, 0, asOfNoon)
+		run, err := pipeline.NewRun(job, pipeline.Request{AsOf: asOfNoon}, attempt, asOfNoon)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -436,9 +440,11 @@ func TestNewestIsAsOfAVersionAndInByteOrder(t *testing.T) {
 	list := changes(keys...)
 	later := changes("e", "new")
 	later[0].Score.Score, later[0].Grade = 99, "X"
-	third := write("leads", 3, "m@3", later) // written first: it is the version that counts
-	first := write("leads", 1, "m@1", list)
-	write("others", 1, "o@1", changes("of another job"))
+	ready(t, h)
+	execute(t, cluster, `ALTER TABLE scored.scores ALTER COLUMN score_key TYPE VARCHAR(512) COLLATE "und-x-icu"`) // as a dictionary sorts
+	third := write("leads", 10, "m@3", later)                                                                     // written first: it is the version that counts, and not the text of the run's id
+	first := write("leads", 9, "m@1", list)
+	write("others", 9, "o@1", changes("of another job"))
 
 	want := make([]pipeline.Confirmed, len(list))
 	for i, c := range list {
@@ -514,6 +520,12 @@ func TestTheHistorysErrorsHoldNoData(t *testing.T) {
 		execute(t, cluster, "DROP TABLE scored.scores")
 		ready(t, h)
 	}
+	list := changes("a")
+	list[0].Grade = "\xffjohn"
+	err := h.Write(t.Context(), testRun(t), "m@1", list, ignore)
+	if err == nil || !strings.Contains(err.Error(), "invalid byte sequence for encoding") || strings.Contains(err.Error(), "0x") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestAConfirmationsErrorEndsTheDelivery(t *testing.T) {
@@ -524,7 +536,7 @@ func TestAConfirmationsErrorEndsTheDelivery(t *testing.T) {
 		t.Errorf("%v, %d calls", err, h.Calls())
 	}
 	wantRows(t, "scores", "8190")
-	wantNoQuery(t)
+	wantGone(t)
 }
 
 // BenchmarkWrite compares Write, which connects each time, with INSERTs of single rows on one open connection.

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// messages finds what the product logs at level INFO and above.
+func messages(t *testing.T) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	visit := func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		method, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		at := map[string]int{"Info": 0, "Warn": 0, "Error": 0, "Log": 2}
+		i, logs := at[method.Sel.Name]
+		if !logs || i >= len(call.Args) {
+			return true
+		}
+		if text, ok := call.Args[i].(*ast.BasicLit); ok && text.Kind == token.STRING {
+			message, err := strconv.Unquote(text.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[message] = true
+		}
+		return true
+	}
+	for _, root := range []string{"../../pipeline", "../../sinks", "."} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && slices.Contains([]string{"pgtest", "fakeorg", "testdata"}, d.Name()):
+				return fs.SkipDir
+			case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+				return nil
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err == nil {
+				ast.Inspect(file, visit)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found
+}
+
+func TestEveryLogLineIsDocumented(t *testing.T) {
+	logged := messages(t)
+	if len(logged) < 30 {
+		t.Fatalf("only %d messages found", len(logged))
+	}
+	documented := map[string]bool{}
+	inTable := false
+	for line := range strings.Lines(read(t, "../../docs/run-log.md")) {
+		if strings.HasPrefix(line, "| `msg` |") {
+			inTable = true
+		} else if !strings.HasPrefix(line, "|") {
+			inTable = false
+		}
+		if !inTable || strings.HasPrefix(line, "| `msg` |") {
+			continue
+		}
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(strings.Split(line, "|")[1], -1) {
+			documented[m[1]] = true
+		}
+	}
+	for message := range logged {
+		if !documented[message] {
+			t.Errorf("docs/run-log.md does not have %q", message)
+		}
+	}
+	for message := range documented {
+		if !logged[message] {
+			t.Errorf("docs/run-log.md has %q, and nothing logs that", message)
+		}
+	}
+}
+
+func TestEveryExitCodeIsDocumented(t *testing.T) {
+	text := read(t, "../../docs/exit-codes.md")
+	for _, code := range []int{exitOK, exitFailed, exitUsage, exitPartial, exitTryAgain, exitConfiguration} {
+		if !strings.Contains(text, fmt.Sprintf("\n| %d |", code)) {
+			t.Errorf("docs/exit-codes.md has no row for %d", code)
+		}
+	}
+	if rows := strings.Count(text, "\n| "); rows != 7 { // with the head
+		t.Errorf("docs/exit-codes.md has %d rows", rows)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
