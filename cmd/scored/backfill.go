@@ -302,7 +302,7 @@ func (b *backfill) show(end time.Time, s *pipeline.Summary, err error) {
 		return
 	}
 	fmt.Fprintf(console.out, "%d/%d as of %s: %s", b.begun, len(b.todo), stamp(end), outcome(s, err))
-	if left := b.left(b.begun); left != "" {
+	if left := b.left(b.begun); left != "" && s != nil && s.End != pipeline.Interrupted {
 		fmt.Fprintf(console.out, "; %s", left)
 	}
 	fmt.Fprintln(console.out)

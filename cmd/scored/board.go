@@ -78,6 +78,9 @@ func (j *scheduled) show(state schedule.JobState) status.Job {
 	for _, t := range j.runner.Targets {
 		shown.Targets = append(shown.Targets, t.Sink.Name())
 	}
+	if j.runner.Keep != nil {
+		shown.Targets = append(shown.Targets, j.runner.Keep.History.Name())
+	}
 	if !state.Slot.IsZero() {
 		shown.Active = &status.Active{Slot: state.Slot, Stage: state.Stage, Since: state.Since}
 		if stage := j.stage.Load(); stage != nil && state.Stage == "running" {
@@ -87,10 +90,9 @@ func (j *scheduled) show(state schedule.JobState) status.Job {
 	return shown
 }
 
-// bound is how old the newest success may become before someone should look: two slots from now, and a run.
+// bound is how old the newest success may be now. Two slots whose runs should have ended by now are one too many.
 func (j *scheduled) bound(now time.Time) time.Duration {
-	second := j.policy.Spec.Next(j.policy.Spec.Next(now))
-	return second.Sub(now) + j.runDeadline
+	return now.Sub(j.policy.Spec.Previous(now.Add(-j.runDeadline), 2))
 }
 
 // Quotas implements [status.Board].

@@ -158,3 +158,20 @@ func firstInstant(wall time.Time, zone *time.Location) time.Time {
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// farBack is as far as Previous looks: further than the two leap days of 2096 and 2104 lie apart.
+const farBack = 20 * 365 * 24 * time.Hour
+
+// Previous returns the nth slot at or before an instant, counted back from 1; the zero time if there is none that long ago.
+func (s Spec) Previous(t time.Time, n int) time.Time {
+	for back := time.Minute; back < farBack; back *= 2 {
+		var slots []time.Time
+		for slot := s.Next(t.Add(-back)); !slot.IsZero() && !slot.After(t); slot = s.Next(slot) {
+			slots = append(slots, slot)
+		}
+		if len(slots) >= n {
+			return slots[len(slots)-n]
+		}
+	}
+	return time.Time{}
+}

@@ -275,3 +275,19 @@ func FuzzSpec(f *testing.F) {
 		}
 	})
 }
+
+func TestPreviousIsTheWayBack(t *testing.T) {
+	for _, text := range []string{"*/15 * * * *", "*/10 * * * * *", "0 9-17 * * 1-5", "30 2 * * *", "0 0 29 2 *"} {
+		spec, err := Parse(text, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slot := spec.Next(time.Date(2026, 11, 20, 16, 30, 0, 0, time.UTC)) // a Friday
+		third := spec.Next(spec.Next(slot))
+		for n, at := range map[int]time.Time{1: slot, 3: third, 2: third.Add(-time.Second)} {
+			if got := spec.Previous(at, n); !got.Equal(slot) {
+				t.Errorf("%s: slot %d before %s is %s, want %s", text, n, at, got, slot)
+			}
+		}
+	}
+}

@@ -13,7 +13,8 @@ type Board interface {
 	Jobs() []Job
 	// Process returns what is known of the daemon as a whole.
 	Process() Process
-	// Quotas returns what the targets last said of their daily API limits; nil if none did.
+	// Quotas returns what the targets last said of their daily API limits; nil if none did. A target that several jobs
+	// write to may come several times.
 	Quotas() []Quota
 	// Runs returns the job's newest runs, newest first: of whatever trigger and process, open ones included.
 	Runs(ctx context.Context, job string, limit int) ([]pipeline.Record, error)
@@ -29,7 +30,7 @@ type Job struct {
 	Digest   string        // the hex SHA-256 of its manifest
 	Targets  []string      // the names of the job's targets
 	Next     time.Time     // the next slot; zero if there is none
-	Bound    time.Duration // how old the newest delivered as-of may become: two slots and the run deadline
+	Bound    time.Duration // how old the newest delivered as-of may be now: no two slots that should have ended may be newer
 	Active   *Active       // nil if the daemon makes no run of the job now
 	Paused   time.Time     // since when; zero if the job isn't paused
 	Why      string        // it is paused

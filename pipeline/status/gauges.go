@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,7 +28,7 @@ func newGauges(board Board) *gauges {
 		return d
 	}
 	g.lastSuccess = desc("last_success_timestamp_seconds", "The newest as-of whose scores were delivered; 0 if there is none.", "job")
-	g.bound = desc("freshness_bound_seconds", "How old the last success may become: two slots and the run deadline.", "job")
+	g.bound = desc("freshness_bound_seconds", "How old the last success may be now: no two slots that should have ended may be newer.", "job")
 	g.backlog = desc("backlog_rows",
 		"Changes that the target has not accepted, of the newest live run that compared scores with it.", "job", "target")
 	g.unsent = desc("oldest_unsent_age_seconds",
@@ -61,7 +62,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	send(g.buildInfo, 1, p.Version)
 	send(g.reloaded, truth(p.Refusal == ""))
 	send(g.reloadedAt, seconds(p.Reloaded))
-	for _, q := range g.board.Quotas() {
+	for _, q := range quotas(g.board) {
 		send(g.quota, float64(max(q.Limit-q.Used, 0)), q.Target)
 		send(g.limit, float64(q.Limit), q.Target)
 	}
@@ -109,4 +110,19 @@ func truth(b bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// quotas has each target once: several jobs may write to one, and what was last heard by the one that saw most calls counts.
+func quotas(board Board) []Quota {
+	var list []Quota
+	for _, q := range board.Quotas() {
+		i := slices.IndexFunc(list, func(known Quota) bool { return known.Target == q.Target })
+		switch {
+		case i < 0:
+			list = append(list, q)
+		case q.Used > list[i].Used:
+			list[i] = q
+		}
+	}
+	return list
 }

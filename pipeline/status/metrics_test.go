@@ -246,6 +246,17 @@ func TestAScrapeFailsIfTheLedgerCannotBeRead(t *testing.T) {
 	}
 }
 
+// The same series twice would fail the whole scrape.
+func TestATargetOfSeveralJobsHasOneQuota(t *testing.T) {
+	b := quarters(time.Now())
+	b.quotas = []status.Quota{{Target: "salesforce", Used: 10, Limit: 100}, {Target: "salesforce", Used: 30, Limit: 100}, {Target: "salesforce", Used: 20, Limit: 100}}
+	s := status.New(b, quiet())
+	expect(t, scrape(t, s), map[string]string{`scored_api_quota_remaining{target="salesforce"}`: "70"})
+	if n := strings.Count(get(s, "/").body, "API calls, salesforce"); n != 1 {
+		t.Errorf("the page shows the quota %d times", n)
+	}
+}
+
 // What a lead is called must not become a label, however it comes near: in reasons, errors or summaries.
 func TestNoTextOfARunBecomesALabel(t *testing.T) {
 	const key = "00Q5e000001AbCd"

@@ -18,6 +18,8 @@ import (
 )
 
 const (
+	// maxParameters is how many a statement may have on Redshift.
+	maxParameters = 32_767
 	// historyAttempts is higher than a script's: jobs that end at the same time append to the same table.
 	historyAttempts = 6
 	// When a run is told to stop, the statement on its way may end by itself this long. Then it is canceled, and what
@@ -32,6 +34,7 @@ const (
 type History struct {
 	schema           string
 	connector        connector
+	parameters       int           // the most that a statement has
 	patience, answer time.Duration // see their defaults
 	calls            atomic.Int64
 }
@@ -47,7 +50,7 @@ func NewHistory(cfg Config, schema string) (*History, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &History{schema: schema, connector: newConnector(driver, cfg), patience: defaultPatience, answer: defaultAnswer}
+	h := &History{schema: schema, connector: newConnector(driver, cfg), parameters: maxParameters, patience: defaultPatience, answer: defaultAnswer}
 	driver.BuildContextWatcherHandler = h.watcher
 	h.connector.attempts, h.connector.farewell = historyAttempts, historyFarewell
 	h.connector.backoff = spread
@@ -154,7 +157,7 @@ func isMissing(err error) bool {
 // isRace says whether something could not be created because another session did so in between.
 func isRace(err error) bool {
 	switch queryCode(err) {
-	case "23505", "42P06", "42P07":
+	case "23505", "42P06", "42P07", "42710":
 		return true
 	default:
 		return false
@@ -173,11 +176,8 @@ type relation struct {
 // is one of 256 bytes.
 type column struct{ name, typ string }
 
-// rows returns how many rows an INSERT has room for.
-func (r relation) rows() int { return (maxParameters - len(r.shared)) / len(r.columns) }
-
-// maxParameters is how many a statement may have on Redshift.
-const maxParameters = 32_767
+// rows returns how many rows an INSERT of so many parameters has room for.
+func (r relation) rows(parameters int) int { return (parameters - len(r.shared)) / len(r.columns) }
 
 // insert renders the INSERT of so many rows. Its parameters are the shared values, then the rows.
 func (r relation) insert(schema string, rows int) string {

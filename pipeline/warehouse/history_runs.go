@@ -105,7 +105,7 @@ func (h *History) appendRuns(ctx context.Context, log *slog.Logger, label string
 // connection was lost, may still be about to end.
 func (h *History) replaceRuns(ctx context.Context, s *session, label string, table relation, runs []pipeline.Record) error {
 	statements := []historyStatement{{place: "begin", text: "BEGIN ISOLATION LEVEL SERIALIZABLE"}}
-	for batch := range slices.Chunk(runs, table.rows()) {
+	for batch := range slices.Chunk(runs, table.rows(h.parameters)) {
 		statements = append(statements, h.deleteRuns(table, batch), h.insertRuns(table, batch))
 	}
 	statements = append(statements, historyStatement{place: fmt.Sprintf("commit to %s.%s", h.schema, table.name), text: "COMMIT"})

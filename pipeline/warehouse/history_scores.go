@@ -43,7 +43,7 @@ func (h *History) Write(
 ) error {
 	w := &scoreWriter{History: h, logger: h.log(run.ID, run.Job), run: run, model: model, table: scoreLog()}
 	defer w.hangUp()
-	for batch := range slices.Chunk(changes, w.table.rows()) {
+	for batch := range slices.Chunk(changes, w.table.rows(h.parameters)) {
 		if err := w.deliver(ctx, batch, confirm); err != nil {
 			return err
 		}

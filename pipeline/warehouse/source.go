@@ -1,5 +1,6 @@
-// Package warehouse reads dataprep results out of Redshift: it parses and judges scripts, runs them as of an instant
-// over a connection of their own, and hands the rows on as columns. PostgreSQL may stand in for Redshift.
+// Package warehouse is where scored meets Redshift: it parses and judges dataprep scripts, runs them as of an instant over
+// a connection of their own and hands the rows on as columns, and it appends runs and changed scores to tables there.
+// PostgreSQL may stand in for Redshift.
 package warehouse
 
 import (
