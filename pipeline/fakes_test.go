@@ -147,11 +147,13 @@ func (m *memory) Confirmed(_ context.Context, _, target string) iter.Seq2[pipeli
 	}
 }
 
-func (m *memory) Shaped(_ context.Context, _, _, shape string) (bool, error) {
+func (m *memory) Shaped(_ context.Context, _, target, shape string) (bool, error) {
+	m = m.of(target)
 	return m.shape != "" && m.shape != shape, nil
 }
 
-func (m *memory) Shape(ctx context.Context, _, _, shape string) (bool, error) {
+func (m *memory) Shape(ctx context.Context, _, target, shape string) (bool, error) {
+	m = m.of(target)
 	changed := m.shape != "" && m.shape != shape
 	m.shape = shape
 	if changed {
@@ -160,7 +162,8 @@ func (m *memory) Shape(ctx context.Context, _, _, shape string) (bool, error) {
 	return false, nil
 }
 
-func (m *memory) Doubt(context.Context, string, string) error {
+func (m *memory) Doubt(_ context.Context, _, target string) error {
+	m = m.of(target)
 	for key, c := range m.confirmed {
 		c.Unsure = true
 		m.confirmed[key] = c

@@ -13,6 +13,7 @@ const maxPublished = 500
 // Keep says how the warehouse's history is kept.
 type Keep struct {
 	History History
+	Shape   string // tells one place of the history from another
 	Decide  Decide // which scores differ from what the history has
 }
 
@@ -23,14 +24,14 @@ func (w *work) keepScores(ctx context.Context, scores []Score) error {
 		return nil
 	}
 	history := w.Keep.History
-	d := w.delivery(Target{Sink: history}, w.Keep.Decide)
+	d := w.delivery(Target{Sink: history, Shape: w.Keep.Shape}, w.Keep.Decide)
 	if w.run.Trigger == Fill || w.run.Trigger == Backfill {
 		d.confirmed = func(ctx context.Context) iter.Seq2[Confirmed, error] {
 			return history.Newest(ctx, w.Job, w.run.Version)
 		}
 	}
 	start := time.Now()
-	s, err := d.deliver(ctx, scores, false)
+	s, err := d.deliver(ctx, scores, w.full)
 	w.summary.Stages.History = time.Since(start).Milliseconds()
 	w.summary.History = &s
 	if err != nil {

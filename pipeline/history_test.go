@@ -69,6 +69,24 @@ func TestChangedScoresAndTheRunGoIntoTheHistory(t *testing.T) {
 	}
 }
 
+func TestAHistoryThatMovedGetsEverythingOnceMore(t *testing.T) {
+	h, ledger := newHistory(), newMemory()
+	for _, step := range []struct {
+		shape string
+		rows  int
+	}{{"here", 5}, {"here", 0}, {"there", 5}} {
+		h.written = nil
+		r := keeping(h, ledger)
+		r.Keep.Shape = step.shape
+		if _, err := r.Run(t.Context(), pipeline.Request{Trigger: pipeline.Scheduled, Slot: asOf, AsOf: asOf}); err != nil {
+			t.Fatal(err)
+		}
+		if len(h.written) != step.rows {
+			t.Errorf("%s: %d rows appended, want %d", step.shape, len(h.written), step.rows)
+		}
+	}
+}
+
 func TestAHistoryThatFailsMakesTheRunPartialAndKeepsNobodyFromTheirScores(t *testing.T) {
 	gone := &pipeline.Problem{Class: pipeline.TryAgain, Err: errors.New("connection reset"), Hint: "wait"}
 	for name, breaks := range map[string]func(*history){

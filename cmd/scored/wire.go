@@ -181,7 +181,7 @@ func newKeep(cfg *configs.Config, log *slog.Logger) (*pipeline.Keep, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline.Keep{History: history, Decide: policy.Delta}, nil
+	return &pipeline.Keep{History: history, Shape: history.Shape(), Decide: policy.Delta}, nil
 }
 
 func loadBundle(dir string) (*model.Bundle, error) {
