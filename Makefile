@@ -17,7 +17,7 @@ TRAIN_FROM := 2025-12-01T00:00:00Z
 TRAIN_TO   := 2026-05-29T22:00:00Z
 TRAIN_STEP := 127h
 
-.PHONY: help build demo test test-go test-python lint fuzz bench model example-bpic2012 testdata prepare node clean FORCE
+.PHONY: help build demo test test-go test-systemd test-python lint fuzz bench model example-bpic2012 testdata prepare node clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test-go: node $(VENV)/ready $(TESTSUM) ## the Go tests, with the race detector a
 	@mkdir -p build
 	$(TESTSUM) --format pkgname --jsonfile build/test.json -- -race -timeout 15m ./...
 	.ci/skips build/test.json docs/testing.md
+
+test-systemd: ## the units, under a real systemd as PID 1 where this machine allows it
+	$(GO) test -count=1 -v ./systemd/
 
 test-python: $(VENV)/ready ## the exporter's tests, types and style
 	cd python && ../$(VENV)/bin/ruff check --config pyproject.toml . ../docs/examples && ../$(VENV)/bin/ruff format --config pyproject.toml --check . ../docs/examples && ../$(VENV)/bin/mypy && ../$(VENV)/bin/pytest -q

@@ -83,7 +83,7 @@ func newDaemon(path string, stderr io.Writer) (_ *daemon, err error) {
 		}
 	}
 	d.level.Set(g.cfg.Log.Level)
-	d.scheduler = schedule.New(d.ledger, d, d.log, g.scheduled(d.ledger), schedule.Options{Beat: d.beat})
+	d.scheduler = schedule.New(d.ledger, d, d.log, g.scheduled(d.ledger), schedule.Options{Beat: d.beat, Poll: d.notify.interval})
 	d.board.scheduler, d.board.ledger = d.scheduler, d.ledger
 	d.server = status.New(d.board, d.log)
 	return d, nil
