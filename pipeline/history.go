@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// maxPublished is how many runs one run brings into the warehouse's run log: itself, and what earlier ones could not.
+// maxPublished is how many runs that earlier ones could not bring into the warehouse's run log a run brings there.
 const maxPublished = 500
 
 // Keep says how the warehouse's history is kept.
@@ -26,6 +26,10 @@ func (w *work) keepScores(ctx context.Context, scores []Score) error {
 	history := w.Keep.History
 	d := w.delivery(Target{Sink: history, Shape: w.Keep.Shape}, w.Keep.Decide)
 	if w.run.Trigger == Fill || w.run.Trigger == Backfill {
+		// The history must know all runs before it is changed between two of them.
+		if err := w.publishEarlier(ctx); err != nil {
+			return err
+		}
 		d.confirmed = func(ctx context.Context) iter.Seq2[Confirmed, error] {
 			return history.Newest(ctx, w.Job, w.run.Version)
 		}
@@ -40,19 +44,34 @@ func (w *work) keepScores(ctx context.Context, scores []Score) error {
 	return nil
 }
 
-// publish appends the run, and those before it that are not there yet, to the warehouse's run log, and returns their ids.
-// A run whose warehouse did not answer, or that was told to stop, leaves it to the next.
-func (w *work) publish(ctx context.Context) ([]string, error) {
+// publishEarlier appends the runs before this one that the warehouse's run log lacks.
+func (w *work) publishEarlier(ctx context.Context) error {
+	ids, err := w.publish(ctx)
+	if err == nil && len(ids) > 0 {
+		err = w.Ledger.Published(ctx, ids)
+	}
+	return err
+}
+
+// publishAll appends this run, too. A run whose warehouse did not answer, or that was told to stop, leaves that to the next.
+func (w *work) publishAll(ctx context.Context) ([]string, error) {
 	if w.Keep == nil || !w.drained || ctx.Err() != nil {
 		return nil, nil
 	}
+	s := w.summary
+	return w.publish(ctx, Record{Run: *w.run, Ended: time.Now().UTC(), End: s.End, Reason: s.Reason, Summary: s})
+}
+
+// publish appends the runs that the warehouse's run log lacks, and those given, and returns their ids.
+func (w *work) publish(ctx context.Context, more ...Record) ([]string, error) {
 	name := w.Keep.History.Name()
-	runs, err := w.Ledger.Unpublished(ctx, w.Job, maxPublished-1)
+	runs, err := w.Ledger.Unpublished(ctx, w.Job, maxPublished)
 	if err != nil {
 		return nil, fmt.Errorf("read runs that %s lacks: %w", name, err)
 	}
-	s := w.summary
-	runs = append(runs, Record{Run: *w.run, Ended: time.Now().UTC(), End: s.End, Reason: s.Reason, Summary: s})
+	if runs = append(runs, more...); len(runs) == 0 {
+		return nil, nil
+	}
 	if err := w.Keep.History.AppendRuns(ctx, runs); err != nil {
 		return nil, fmt.Errorf("append run to %s: %w", name, err)
 	}

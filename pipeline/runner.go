@@ -95,7 +95,7 @@ func (w *work) do(ctx context.Context) (err error) {
 func (w *work) record(ctx context.Context, err error) error {
 	s := w.summary
 	s.End, s.Reason = s.end(ctx, err), s.reason(ctx, err)
-	published, perr := w.publish(ctx)
+	published, perr := w.publishAll(ctx)
 	if perr != nil {
 		s.spoil(perr)
 	}

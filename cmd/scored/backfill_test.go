@@ -469,9 +469,38 @@ func computed(t *testing.T, config string, asOf time.Time) map[string]string {
 	return scores
 }
 
+// A window that is made between others, and before a live run, changes what the history says of itself and of nothing else.
+func TestAWindowInBetweenLeavesTheLaterOnesAsTheyWere(t *testing.T) {
+	w := newWorld(t)
+	c := config(t)
+	from := midnight(w, 9)
+	window := func(first, last int) []string {
+		return []string{"backfill", leads, "-c", c, "--from", stamp(from.AddDate(0, 0, first)), "--to", stamp(from.AddDate(0, 0, last)), "--step", "3d"}
+	}
+	scored(t, window(0, 3)...).want(t, exitOK)
+	scored(t, "run", leads, "-c", c, "--as-of", stamp(from.AddDate(0, 0, 9))).want(t, exitOK)
+	historyAgrees(t, w, c, from.AddDate(0, 0, 9))
+	scored(t, window(3, 6)...).want(t, exitOK)
+	for _, days := range []int{3, 6, 9} {
+		historyReads(t, w, c, from.AddDate(0, 0, days))
+	}
+}
+
 // historyAgrees checks that the newest rows of the history up to an instant are what the job gives as of it, and that none
 // was appended as of it that the job does not give.
 func historyAgrees(t *testing.T, w *world.World, config string, asOf time.Time) {
+	t.Helper()
+	scores, appended := historyReads(t, w, config, asOf)
+	for _, key := range appended {
+		if scores[key] == "" {
+			t.Errorf("as of %s the history was given lead %s, which has no score then", stamp(asOf), key)
+		}
+	}
+}
+
+// historyReads checks that the newest rows of the history up to an instant are what the job gives as of it. It returns that,
+// and the keys of the rows as of that very instant.
+func historyReads(t *testing.T, w *world.World, config string, asOf time.Time) (scores map[string]string, appended []string) {
 	t.Helper()
 	rows, err := w.Cluster.Query(t.Context(), fmt.Sprintf(
 		`SELECT DISTINCT ON (score_key) score_key, score, grade, model, version FROM scored.scores WHERE version < %d ORDER BY score_key, version DESC`,
@@ -479,12 +508,14 @@ func historyAgrees(t *testing.T, w *world.World, config string, asOf time.Time) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, latest := map[string]string{}, map[string]bool{}
+	kept := map[string]string{}
 	for _, r := range rows {
 		kept[r[0]] = fmt.Sprintf("[%s,%q,%q]", r[1], r[2], r[3])
-		latest[r[0]] = strings.HasPrefix(r[4], fmt.Sprint(asOf.UnixMilli()))
+		if strings.HasPrefix(r[4], fmt.Sprint(asOf.UnixMilli())) {
+			appended = append(appended, r[0])
+		}
 	}
-	scores := computed(t, config, asOf)
+	scores = computed(t, config, asOf)
 	if len(scores) == 0 {
 		t.Fatalf("as of %s there are no scores: this shows nothing", stamp(asOf))
 	}
@@ -493,11 +524,7 @@ func historyAgrees(t *testing.T, w *world.World, config string, asOf time.Time) 
 			t.Errorf("as of %s the history has %q of lead %s, want %s", stamp(asOf), kept[key], key, want)
 		}
 	}
-	for key, appended := range latest {
-		if appended && scores[key] == "" {
-			t.Errorf("as of %s the history was given lead %s, which has no score then", stamp(asOf), key)
-		}
-	}
+	return scores, appended
 }
 
 func ledgerRuns(t *testing.T, w *world.World) []pipeline.Record {

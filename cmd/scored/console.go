@@ -37,7 +37,11 @@ func (c *console) Write(line []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clear()
-	return c.errOut.Write(line)
+	n, err := c.errOut.Write(line)
+	if c.live && c.bar != nil {
+		_ = c.bar.RenderBlank()
+	}
+	return n, err
 }
 
 // progress shows how far a stage is; total is 0 where it isn't known.

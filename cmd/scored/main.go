@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 	_ "time/tzdata" // schedules may name a zone, and not every machine has them
 
 	"github.com/spf13/cobra"
@@ -32,8 +33,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A reader that goes away, as head does, must not end a run in the middle.
 	signal.Ignore(syscall.SIGPIPE)
-	// After the first signal the run stops at the next request boundary; a second one ends the process at once.
-	context.AfterFunc(ctx, stop)
+	// After the first signal the run stops at the next request boundary; a second one ends the process at once. One that
+	// comes within a second is the same once more: timeout(1) signals its child, and then the child's group.
+	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

@@ -124,6 +124,9 @@ func (w *scoreWriter) append(ctx context.Context, batch []pipeline.Change) (stat
 			return pipeline.NotSent, err
 		}
 	}
+	if err = w.preserve(ctx, batch); err != nil {
+		return pipeline.NotSent, err
+	}
 	statement := w.statement(batch)
 	err = w.insert(ctx, statement)
 	if isMissing(err) {
