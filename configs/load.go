@@ -108,6 +108,24 @@ func layers(text []byte, p *problems) (*viper.Viper, error) {
 	return v, nil
 }
 
+// Place tells where a key's value comes from, for what only others can find wrong with it: the file and the line, or the
+// variable.
+func Place(file, key string) string {
+	if overridden(key) {
+		return fmt.Sprintf("%s (%s is set)", key, variable(key))
+	}
+	p := &problems{file: file, lines: map[string]int{}}
+	if text, err := readFile(file); err == nil {
+		if root, err := document(text); err == nil {
+			p.section(root, reflect.TypeFor[Config](), "")
+		}
+	}
+	if line := p.lineOf(key); line > 0 {
+		return fmt.Sprintf("config %s: line %d: %s", file, line, key)
+	}
+	return fmt.Sprintf("config %s: %s", file, key)
+}
+
 // jobName leaves room for the as-of and the attempt in a run's id.
 var jobName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 

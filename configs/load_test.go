@@ -297,3 +297,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestPlaceTellsWhereAValueComesFrom(t *testing.T) {
+	path := write(t, minimal)
+	for key, want := range map[string]string{
+		"warehouse.url":         "config " + path + ": line 3: warehouse.url",
+		"jobs[0].key":           "config " + path + ": line 9: jobs[0].key",
+		"jobs[0].schedule":      "config " + path + ": line 7: jobs[0].schedule", // left out: where it would stand
+		"schedule.cron":         "config " + path + ": schedule.cron",
+		"schedule.run_deadline": "schedule.run_deadline (SCORED_SCHEDULE_RUN_DEADLINE is set)",
+	} {
+		t.Setenv("SCORED_SCHEDULE_RUN_DEADLINE", "1m")
+		if got := Place(path, key); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

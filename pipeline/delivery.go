@@ -36,6 +36,7 @@ func (d *delivery) deliver(ctx context.Context, scores []Score, full bool) (Targ
 
 // send records intents before the first request, and confirmations after each.
 func (d *delivery) send(ctx context.Context, scores []Score, full bool) error {
+	d.progress("prepare to deliver to "+d.name(), 0, 0)
 	identity, err := d.target.Sink.Preflight(ctx)
 	if err != nil {
 		return err
@@ -59,8 +60,17 @@ func (d *delivery) send(ctx context.Context, scores []Score, full bool) error {
 		return err
 	}
 	decision, err := d.decide(ctx, scores)
-	if err != nil || len(decision.Changes) == 0 {
+	if err != nil {
 		return err
+	}
+	// Before the first write: what is sent from now on is newer than whatever is computed as of before.
+	if d.run.Trigger != Fill {
+		if err := d.Ledger.Sweep(ctx, d.run, d.name()); err != nil {
+			return err
+		}
+	}
+	if len(decision.Changes) == 0 {
+		return nil
 	}
 	if err := d.Ledger.Intend(ctx, d.run, d.name(), d.Model.Name(), decision.Changes); err != nil {
 		return fmt.Errorf("record intents: %w", err)
@@ -82,6 +92,7 @@ func (d *delivery) settle(ctx context.Context) error {
 		return nil
 	}
 	d.log.Warn("waiting: an earlier run may have left a request on its way", "wait_ms", wait.Milliseconds())
+	d.progress("wait for a late request to "+d.name(), 0, 0)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -126,6 +137,7 @@ func (d *delivery) write(ctx context.Context, changes []Change) error {
 		d.progress("deliver to "+d.name(), len(reported), len(changes))
 		return nil
 	}
+	d.progress("deliver to "+d.name(), 0, len(changes))
 	err := d.target.Sink.Write(ctx, d.run, d.Model.Name(), changes, confirm)
 
 	var unsent []Outcome

@@ -99,6 +99,7 @@ type memory struct {
 	intents     map[string]pipeline.Change
 	confirmed   map[string]pipeline.Confirmed
 	unsettled   time.Time
+	swept       int64
 	summary     *pipeline.Summary
 	rejected    []pipeline.Rejection
 	refused     []pipeline.RefusedRow
@@ -169,6 +170,17 @@ func (m *memory) Doubt(_ context.Context, _, target string) error {
 		m.confirmed[key] = c
 	}
 	return nil
+}
+
+func (m *memory) Sweep(_ context.Context, run *pipeline.Run, target string) error {
+	m = m.of(target)
+	m.calls = append(m.calls, "sweep")
+	m.swept = max(m.swept, run.Version)
+	return nil
+}
+
+func (m *memory) Swept(_ context.Context, _, target string) (int64, error) {
+	return m.of(target).swept, nil
 }
 
 func (m *memory) Unsettled(context.Context, string, string) (time.Time, error) {

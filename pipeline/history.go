@@ -13,19 +13,22 @@ const maxPublished = 500
 // Keep says how the warehouse's history is kept.
 type Keep struct {
 	History History
-	Shape   string // tells one place of the history from another
 	Decide  Decide // which scores differ from what the history has
 }
 
-// keepScores appends to the history the scores that differ from its newest. A live run is held against what the ledger
-// knows the history to have, which costs no query; a backfill against the history itself, as of then.
+// keepScores appends to the history the scores that differ from its newest. The newest run of all is held against what the
+// ledger knows the history to have, which costs no query; one in the past against the history itself, as of then.
 func (w *work) keepScores(ctx context.Context, scores []Score) error {
 	if w.Keep == nil {
 		return nil
 	}
 	history := w.Keep.History
-	d := w.delivery(Target{Sink: history, Shape: w.Keep.Shape}, w.Keep.Decide)
-	if w.run.Trigger == Fill || w.run.Trigger == Backfill {
+	d := w.delivery(Target{Sink: history, Shape: history.Shape()}, w.Keep.Decide)
+	swept, err := w.Ledger.Swept(ctx, w.Job, history.Name())
+	if err != nil {
+		return err
+	}
+	if w.run.Trigger == Fill || w.run.Trigger == Backfill || swept > w.run.Version {
 		// The history must know all runs before it is changed between two of them.
 		if err := w.publishEarlier(ctx); err != nil {
 			return err
@@ -38,6 +41,7 @@ func (w *work) keepScores(ctx context.Context, scores []Score) error {
 	s, err := d.deliver(ctx, scores, w.full)
 	w.summary.Stages.History = time.Since(start).Milliseconds()
 	w.summary.History = &s
+	w.refused = append(w.refused, d.refused...)
 	if err != nil {
 		return fmt.Errorf("append scores to %s: %w", history.Name(), err)
 	}
@@ -54,12 +58,16 @@ func (w *work) publishEarlier(ctx context.Context) error {
 }
 
 // publishAll appends this run, too. A run whose warehouse did not answer, or that was told to stop, leaves that to the next.
-func (w *work) publishAll(ctx context.Context) ([]string, error) {
-	if w.Keep == nil || !w.drained || ctx.Err() != nil {
-		return nil, nil
+func (w *work) publishAll(ctx context.Context) (ids []string, err error) {
+	if w.Keep != nil && w.drained && ctx.Err() == nil {
+		s := w.summary
+		this := Record{Run: *w.run, Ended: time.Now().UTC(), End: s.End, Reason: s.Reason, Summary: s}
+		err = w.guard(func() (err error) {
+			ids, err = w.publish(ctx, this)
+			return err
+		})
 	}
-	s := w.summary
-	return w.publish(ctx, Record{Run: *w.run, Ended: time.Now().UTC(), End: s.End, Reason: s.Reason, Summary: s})
+	return ids, err
 }
 
 // publish appends the runs that the warehouse's run log lacks, and those given, and returns their ids.

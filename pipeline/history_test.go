@@ -15,10 +15,12 @@ import (
 // history is a History in memory: an org with scores as of then, and a run log.
 type history struct {
 	org
-	newest  []pipeline.Confirmed
-	below   int64
-	runs    []pipeline.Record
-	refuses error // what AppendRuns returns
+	shape    string
+	newest   []pipeline.Confirmed
+	below    int64
+	runs     []pipeline.Record
+	refuses  error // what AppendRuns returns
+	onAppend func()
 }
 
 func newHistory() *history { return &history{org: org{name: "history"}} }
@@ -34,7 +36,14 @@ func (h *history) Newest(_ context.Context, _ string, below int64) iter.Seq2[pip
 	}
 }
 
+func (h *history) Check(context.Context) (string, error) { return "", nil }
+
+func (h *history) Shape() string { return h.shape }
+
 func (h *history) AppendRuns(_ context.Context, runs []pipeline.Record) error {
+	if h.onAppend != nil {
+		h.onAppend()
+	}
 	if h.refuses != nil {
 		return h.refuses
 	}
@@ -76,8 +85,8 @@ func TestAHistoryThatMovedGetsEverythingOnceMore(t *testing.T) {
 		rows  int
 	}{{"here", 5}, {"here", 0}, {"there", 5}} {
 		h.written = nil
+		h.shape = step.shape
 		r := keeping(h, ledger)
-		r.Keep.Shape = step.shape
 		if _, err := r.Run(t.Context(), pipeline.Request{Trigger: pipeline.Scheduled, Slot: asOf, AsOf: asOf}); err != nil {
 			t.Fatal(err)
 		}
@@ -171,5 +180,78 @@ func TestADeadlineIsAFailureAndASignalIsNot(t *testing.T) {
 				t.Errorf("ended %s because %q", s.End, s.Reason)
 			}
 		})
+	}
+}
+
+// A run that finds nothing to send has brought its targets up to date, and a history that fails does not change that.
+func TestAHistoryThatFailsIsNoFailureOfARunWithoutChanges(t *testing.T) {
+	h, ledger := newHistory(), newMemory()
+	r := keeping(h, ledger, &org{})
+	if _, err := r.Run(t.Context(), pipeline.Request{Trigger: pipeline.Scheduled, Slot: asOf, AsOf: asOf}); err != nil {
+		t.Fatal(err)
+	}
+	h.refuses = &pipeline.Problem{Class: pipeline.Configuration, Err: errors.New("permission denied for schema scored")}
+	h.preflight = h.refuses
+	s, err := r.Run(t.Context(), pipeline.Request{Trigger: pipeline.Scheduled, Slot: asOf.Add(time.Minute), AsOf: asOf.Add(time.Minute)})
+	if err == nil || s.End != pipeline.Partial || s.Unchanged != 5 || s.Complete() {
+		t.Errorf("ended %s because %q, with %d unchanged", s.End, s.Reason, s.Unchanged)
+	}
+}
+
+func TestARunInThePastIsHeldAgainstTheHistoryOfThen(t *testing.T) {
+	h, ledger := newHistory(), newMemory()
+	r := keeping(h, ledger)
+	for _, at := range []time.Time{asOf, asOf.Add(-time.Hour)} {
+		h.written = nil
+		s, err := r.Run(t.Context(), pipeline.Request{Trigger: pipeline.Manual, AsOf: at})
+		if err != nil || len(h.written) != 5 {
+			t.Errorf("as of %s the history got %v, %v", at, h.written, err)
+		}
+		if at.Before(asOf) && h.below != s.Version {
+			t.Errorf("it was held against the scores below version %d", h.below)
+		}
+	}
+}
+
+func TestWhatTheHistoryRefusesIsTold(t *testing.T) {
+	h, ledger := newHistory(), newMemory()
+	h.answer = func(key string) pipeline.Outcome {
+		if key == "c" {
+			return pipeline.Outcome{Key: key, Status: pipeline.Refused, Code: "KEY_UNFIT", Final: true}
+		}
+		return pipeline.Outcome{Key: key, Status: pipeline.Accepted}
+	}
+	s, err := keeping(h, ledger, &org{}).Run(t.Context(), pipeline.Request{Trigger: pipeline.Scheduled, Slot: asOf, AsOf: asOf})
+	if err != nil || s.End != pipeline.Partial || !strings.Contains(s.Reason, "1 of 5 changed scores") {
+		t.Errorf("ended %s because %q, error %v", s.End, s.Reason, err)
+	}
+	if len(ledger.refused) != 1 || ledger.refused[0].Target != "history" || ledger.refused[0].Key != "c" {
+		t.Errorf("the ledger has %+v", ledger.refused)
+	}
+}
+
+func TestAPanicAfterTheDeliveryLeavesNoRunOpen(t *testing.T) {
+	h, ledger := newHistory(), newMemory()
+	h.onAppend = func() { panic("nil map") }
+	s, err := keeping(h, ledger, &org{}).Run(t.Context(), pipeline.Request{Trigger: pipeline.Scheduled, Slot: asOf, AsOf: asOf})
+	if err == nil || s.End != pipeline.Partial || !strings.Contains(s.Reason, "panic: nil map") {
+		t.Errorf("ended %s because %q, error %v", s.End, s.Reason, err)
+	}
+	if ledger.summary == nil {
+		t.Error("the ledger was not told")
+	}
+}
+
+// What a backfill appends between two runs depends on the later one: the history must have been told of it.
+func TestABackfillPublishesEarlierRunsFirst(t *testing.T) {
+	h, ledger := newHistory(), newMemory()
+	ledger.unpublished = []pipeline.Record{{Run: pipeline.Run{ID: "an earlier run"}}}
+	published := 0
+	h.onRequest = func() { published = len(h.runs) }
+	if _, err := keeping(h, ledger).Run(t.Context(), pipeline.Request{Trigger: pipeline.Fill, AsOf: asOf}); err != nil {
+		t.Fatal(err)
+	}
+	if published != 1 || !slices.Contains(ledger.published, "an earlier run") {
+		t.Errorf("%d runs were published before the first score", published)
 	}
 }

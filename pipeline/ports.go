@@ -87,6 +87,11 @@ type Ledger interface {
 	Shaped(ctx context.Context, job, target, shape string) (differs bool, err error)
 	// Doubt makes everything the target confirmed Unsure, until it is confirmed again: whatever has a score is due.
 	Doubt(ctx context.Context, job, target string) error
+	// Sweep notes that the run compared all its scores with the target: from then on, no run as of before replaces what it
+	// found, changed or not. Only what a [Fill] run gave is not protected.
+	Sweep(ctx context.Context, run *Run, target string) error
+	// Swept returns the newest version that Sweep was called with; 0 if there is none.
+	Swept(ctx context.Context, job, target string) (int64, error)
 	// Unsettled returns the last moment at which a write that is still without an answer may have left; the zero time if
 	// there is none.
 	Unsettled(ctx context.Context, job, target string) (time.Time, error)
@@ -107,9 +112,13 @@ type Ledger interface {
 // appends scores.
 type History interface {
 	Sink
+	// Shape tells one place of the history from another: in a new one, every score is due.
+	Shape() string
 	// Newest yields, in ascending order of key, the newest score that the history has of each key with a version below
 	// the given one.
 	Newest(ctx context.Context, job string, below int64) iter.Seq2[Confirmed, error]
+	// Check says, without writing, whether the history can be written, and what is found there.
+	Check(ctx context.Context) (found string, err error)
 	// AppendRuns records runs, which replace what the history has under the same id.
 	AppendRuns(ctx context.Context, runs []Record) error
 }

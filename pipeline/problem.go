@@ -1,6 +1,9 @@
 package pipeline
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Class says who can mend an error, and so which exit code it gets.
 type Class uint8
@@ -39,6 +42,11 @@ func HintOf(err error) string {
 		return p.Hint
 	}
 	return ""
+}
+
+// Panicked is the problem of work that ended in a panic; p is what recover gave.
+func Panicked(p any) error {
+	return &Problem{Err: fmt.Errorf("panic: %v", p), Hint: "this is a bug in scored: report it with the stack in the log"}
 }
 
 // find walks the tree of err itself: errors.As would stop at the first [Problem] of several.

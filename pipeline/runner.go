@@ -36,7 +36,8 @@ type Runner struct {
 	Ledger  Ledger
 	Log     *slog.Logger
 	Tail    *Tail // under Log, keeps each run's lines for the ledger; may be nil
-	// Progress is told how far a stage is; total is 0 where it isn't known. It must not block.
+	// Progress is told how far a stage is: nothing is done when it begins, and total is 0 where it isn't known. It must not
+	// block.
 	Progress func(stage string, done, total int)
 }
 
@@ -53,7 +54,7 @@ func (r *Runner) Run(ctx context.Context, req Request) (*Summary, error) {
 	log.Info("run started", "trigger", run.Trigger, "as_of", run.AsOf, "attempt", run.Attempt, "version", run.Version, "model", r.Model.Name())
 
 	w := &work{Runner: r, log: log, run: run, full: req.Full, summary: r.summary(run)}
-	err = w.do(ctx)
+	err = w.guard(func() error { return w.do(ctx) })
 	w.summary.Duration = time.Since(run.Started).Milliseconds()
 	logRows(log, w.rejected, w.refused)
 	err = w.record(ctx, err)
@@ -73,20 +74,28 @@ type work struct {
 	refused  []RefusedRow
 }
 
-// do reads, scores and delivers.
-func (w *work) do(ctx context.Context) (err error) {
+// guard does a part of the run, and makes a panic in it an error: whatever happens, the run is recorded.
+func (w *work) guard(part func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.log.Error("the run panicked: this is a bug", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = &Problem{Err: fmt.Errorf("panic: %v", p), Hint: "this is a bug in scored: report it with the stack in the log"}
+			err = Panicked(p)
 		}
 	}()
+	return part()
+}
+
+// do reads, scores and delivers.
+func (w *work) do(ctx context.Context) error {
 	scores, rejected, err := w.score(ctx, w.run, w.summary)
 	w.rejected, w.drained = rejected, err == nil
 	if err != nil {
 		return err
 	}
 	err = w.deliverAll(ctx, scores)
+	if err != nil && ctx.Err() != nil { // it was told to stop; a history that can't be reached any more is no news
+		return err
+	}
 	return errors.Join(err, w.keepScores(ctx, scores))
 }
 
@@ -99,6 +108,7 @@ func (w *work) record(ctx context.Context, err error) error {
 	if perr != nil {
 		s.spoil(perr)
 	}
+	s.Hint = HintOf(errors.Join(err, perr))
 	var lines []string
 	if w.Tail != nil {
 		lines = w.Tail.take(s.ID)
@@ -129,6 +139,7 @@ func (r *Runner) summary(run *Run) *Summary {
 
 // score drains the source and scores what it gives; the scores come back in ascending order of key, each key once.
 func (r *Runner) score(ctx context.Context, run *Run, s *Summary) ([]Score, []Rejection, error) {
+	r.progress("read and score", 0, 0)
 	c := &collector{model: r.Model, progress: r.progress}
 	start := time.Now()
 	err := r.Source.Read(ctx, run, c)

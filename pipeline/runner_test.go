@@ -104,7 +104,7 @@ func TestIntentsComeBeforeTheFirstRequestAndConfirmationsAfterEach(t *testing.T)
 	if _, err := runner(five(), ledger, sink).Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"begin", "bind 00D", "intend 5", "request", "confirm 2", "request", "confirm 2", "request", "confirm 1", "finish ok"}
+	want := []string{"begin", "bind 00D", "sweep", "intend 5", "request", "confirm 2", "request", "confirm 2", "request", "confirm 1", "finish ok"}
 	if !slices.Equal(ledger.calls, want) {
 		t.Errorf("got  %v\nwant %v", ledger.calls, want)
 	}

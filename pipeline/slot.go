@@ -28,5 +28,6 @@ type Cursor struct {
 	PausedWhy string
 	Seen      string    // the value that the job's condition had when it was last acted on; "" for none
 	Tried     time.Time // the newest slot of which a run was begun
-	Tries     int       // how many runs were begun for Tried
+	Tries     int       // how many runs were begun for Tried, but for those that were told to stop
+	TriedRun  string    // the id of the last of them
 }

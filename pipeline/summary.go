@@ -110,6 +110,7 @@ type Summary struct {
 	Duration    int64           `json:"dur_ms"`
 	End         End             `json:"end"`
 	Reason      string          `json:"reason,omitempty"`
+	Hint        string          `json:"hint,omitempty"` // what the operator can do
 }
 
 // end derives how the run ended. One that ran into its deadline was not interrupted: it failed.
@@ -117,24 +118,42 @@ func (s *Summary) end(ctx context.Context, err error) End {
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return Interrupted
-	case err != nil && s.Accepted == 0, s.Sent > 0 && s.Accepted == 0 && s.Unchanged == 0:
+	case err != nil && s.Accepted == 0 && !s.reached(), s.Sent > 0 && s.Accepted == 0 && s.Unchanged == 0:
 		return Failed
-	case err != nil, s.Rejected > 0, s.Accepted < s.Changes, s.Created > 0, s.Ahead > 0:
+	case err != nil, s.Rejected > 0, s.Accepted < s.Changes, s.Created > 0, s.Ahead > 0, s.unkept() > 0:
 		return Partial
 	default:
 		return OK
 	}
 }
 
-// Delivered says whether the run was a success as freshness counts it: a live run that brought its scores to every target
-// and into the history. Single rows that were rejected or refused don't spoil it; a backfill, which makes nothing fresher,
-// is none. A run without a summary was never begun.
+// Delivered says whether the run was a success as freshness counts it: a complete one, and live. A backfill makes nothing
+// fresher.
 func (s *Summary) Delivered() bool {
-	if s == nil || s.Trigger != Scheduled && s.Trigger != Manual || s.End != OK && s.End != Partial {
+	return s.Complete() && (s.Trigger == Scheduled || s.Trigger == Manual)
+}
+
+// Complete says whether the run did for every target, and for the history, what it was made for, but for single rows. A nil
+// summary is of a run that did not.
+func (s *Summary) Complete() bool {
+	if s == nil || s.End != OK && s.End != Partial {
 		return false
 	}
 	failed := func(t TargetSummary) bool { return t.Error != "" }
 	return !slices.ContainsFunc(s.Targets, failed) && (s.History == nil || !failed(*s.History))
+}
+
+// reached says whether some target was brought up to date, be it by finding nothing to send.
+func (s *Summary) reached() bool {
+	return slices.ContainsFunc(s.Targets, func(t TargetSummary) bool { return t.Error == "" })
+}
+
+// unkept is how many changed scores the history did not take.
+func (s *Summary) unkept() int {
+	if s.History == nil {
+		return 0
+	}
+	return s.History.Changes - s.History.Accepted
 }
 
 // spoil adds a fault to a summary whose end was settled without it.
@@ -161,6 +180,8 @@ func (s *Summary) reason(ctx context.Context, err error) string {
 		return fmt.Sprintf("%d leads hold a version that is newer than now: was this machine's clock ahead once?", s.Ahead)
 	case s.Created > 0:
 		return fmt.Sprintf("%d records were created that were not in the org", s.Created)
+	case s.unkept() > 0:
+		return fmt.Sprintf("the history did not take %d of %d changed scores", s.unkept(), s.History.Changes)
 	case s.Rejected > 0:
 		return fmt.Sprintf("%d of %d rows could not be scored", s.Rejected, s.Read)
 	default:

@@ -103,7 +103,9 @@ func (d *demo) goOn(ctx context.Context) error {
 		_ = daemon.Process.Signal(os.Interrupt)
 		return errors.Join(loadErr, <-ended)
 	}
-	<-ended
+	if err := <-ended; daemon.ProcessState.ExitCode() != 0 {
+		return fmt.Errorf("the daemon did not stop well: %w", err)
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,8 +51,9 @@ func (n *narrator) tell(line []byte) {
 	case err == nil && entry.Msg == "run ended":
 		fmt.Fprintf(n.out, "  slot %s  %s  %d scored, %d sent and accepted, %d calls, %.1f s  %s\n", entry.Slot.Format(time.TimeOnly),
 			entry.End, entry.Scored, entry.Accepted, entry.Calls, float64(entry.Duration)/1000, entry.Reason)
-	case err == nil && (entry.Msg == "slots skipped" || entry.Msg == "slot skipped" || entry.Msg == "slots missed"):
-		fmt.Fprintf(n.out, "  slot %s  %s: %s\n", entry.Slot.Format(time.TimeOnly), strings.TrimPrefix(strings.TrimPrefix(entry.Msg, "slots "), "slot "), entry.Reason)
+	case err == nil && slices.Contains([]string{"slot skipped", "slots skipped", "slots missed"}, entry.Msg):
+		_, fate, _ := strings.Cut(entry.Msg, " ")
+		fmt.Fprintf(n.out, "  slot %s  %s: %s\n", entry.Slot.Format(time.TimeOnly), fate, entry.Reason)
 	case err != nil || entry.Level != "INFO" && entry.Level != "DEBUG":
 		fmt.Fprintf(n.out, "  %s\n", line)
 	}

@@ -139,8 +139,8 @@ func (b *backfill) trigger() pipeline.Trigger {
 	return pipeline.Fill
 }
 
-// known returns, by end of window, the runs that the ledger has of it, oldest first. Those that may do for their window
-// come with their summaries, if the history matters.
+// known returns, by end of window, the runs that the ledger has of it, oldest first, with the summaries of those that may
+// do for their window.
 func (b *backfill) known(ctx context.Context) (map[int64][]pipeline.Record, error) {
 	l, r := b.job.ledger, b.job.runner
 	runs, err := l.EndsBetween(ctx, r.Job, b.windows.from, b.windows.to)
@@ -149,7 +149,7 @@ func (b *backfill) known(ctx context.Context) (map[int64][]pipeline.Record, erro
 	}
 	known := map[int64][]pipeline.Record{}
 	for _, run := range runs {
-		if r.Keep != nil && ended(run.End) {
+		if ended(run.End) {
 			if run, _, err = l.Run(ctx, run.ID); err != nil {
 				return nil, err
 			}
@@ -173,11 +173,12 @@ func (b *backfill) plan(known map[int64][]pipeline.Record) {
 
 // suffices says whether a run did for its window what this backfill would do.
 func (b *backfill) suffices(r pipeline.Record) bool {
-	if !ended(r.End) || b.deliver && r.Trigger == pipeline.Fill {
-		return false
-	}
-	// A run of before there was a history, or whose rows did not get there, leaves a gap in it.
-	return b.job.runner.Keep == nil || r.Summary != nil && r.Summary.History != nil && r.Summary.History.Error == ""
+	return b.did(r.Summary) && !(b.deliver && r.Trigger == pipeline.Fill)
+}
+
+// did says whether a run brought its window to all that it was for. One of before there was a history left a gap in it.
+func (b *backfill) did(s *pipeline.Summary) bool {
+	return s.Complete() && (b.job.runner.Keep == nil || s.History != nil)
 }
 
 // list says of each window what the ledger has of it.
@@ -235,7 +236,7 @@ func (b *backfill) make(ctx context.Context) {
 		b.begun++
 		b.count(s)
 		b.show(end, s, err)
-		if s != nil && ended(s.End) {
+		if b.did(s) {
 			failures = 0
 			continue
 		}

@@ -91,7 +91,10 @@ func TestABackfillThatFillsLeavesScoredLeadsAlone(t *testing.T) {
 func TestAnOlderScoreNeverReplacesANewerOne(t *testing.T) {
 	w := newWorld(t)
 	c := config(t)
-	scored(t, "run", leads, "-c", c).want(t, exitOK)
+	scored(t, "run", leads, "-c", c, "--as-of", stamp(midnight(w, 9))).want(t, exitOK)
+	if s := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t); s.Unchanged == 0 {
+		t.Fatal("no score is as it was: this would not show that a look without a change counts")
+	}
 	before := leadScores(w)
 	for i, mode := range []string{"--deliver", "--deliver=false"} { // the second one as of yet older days
 		from := midnight(w, 2*i+2)
@@ -357,8 +360,10 @@ func TestASignalStopsABackfillAtARequestBoundary(t *testing.T) {
 func TestWhichRunsDoForAWindow(t *testing.T) {
 	history := &pipeline.TargetSummary{}
 	run := func(trigger pipeline.Trigger, end pipeline.End, h *pipeline.TargetSummary) pipeline.Record {
-		return pipeline.Record{Run: pipeline.Run{Trigger: trigger}, End: end, Summary: &pipeline.Summary{History: h}}
+		return pipeline.Record{Run: pipeline.Run{Trigger: trigger}, End: end, Summary: &pipeline.Summary{End: end, History: h}}
 	}
+	brokeOff := run(pipeline.Backfill, pipeline.Partial, history)
+	brokeOff.Summary.Targets = []pipeline.TargetSummary{{Target: "salesforce", Error: "503"}}
 	for _, tt := range []struct {
 		name                   string
 		run                    pipeline.Record
@@ -372,7 +377,8 @@ func TestWhichRunsDoForAWindow(t *testing.T) {
 		{"one that failed", run(pipeline.Scheduled, pipeline.Failed, history), false, false, false},
 		{"one that was stopped", run(pipeline.Backfill, pipeline.Interrupted, nil), false, false, false},
 		{"one of before there was a history", run(pipeline.Scheduled, pipeline.OK, nil), false, false, true},
-		{"one that did not get into the history", run(pipeline.Scheduled, pipeline.Partial, &pipeline.TargetSummary{Error: "disk"}), false, false, true},
+		{"one that did not get into the history", run(pipeline.Scheduled, pipeline.Partial, &pipeline.TargetSummary{Error: "disk"}), false, false, false},
+		{"one whose target broke off", brokeOff, false, false, false},
 		{"one that is going on", pipeline.Record{}, false, false, false},
 		{"one that died", pipeline.Record{End: pipeline.Interrupted}, false, false, false},
 	} {
@@ -477,13 +483,16 @@ func TestAWindowInBetweenLeavesTheLaterOnesAsTheyWere(t *testing.T) {
 	window := func(first, last int) []string {
 		return []string{"backfill", leads, "-c", c, "--from", stamp(from.AddDate(0, 0, first)), "--to", stamp(from.AddDate(0, 0, last)), "--step", "3d"}
 	}
-	scored(t, window(0, 3)...).want(t, exitOK)
-	scored(t, "run", leads, "-c", c, "--as-of", stamp(from.AddDate(0, 0, 9))).want(t, exitOK)
+	for _, days := range []int{3, 9} { // live runs, of which the second has no rows where it found what the first did
+		scored(t, "run", leads, "-c", c, "--as-of", stamp(from.AddDate(0, 0, days))).want(t, exitOK)
+	}
 	historyAgrees(t, w, c, from.AddDate(0, 0, 9))
 	scored(t, window(3, 6)...).want(t, exitOK)
 	for _, days := range []int{3, 6, 9} {
 		historyReads(t, w, c, from.AddDate(0, 0, days))
 	}
+	s := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t) // what it finds is held against what it found before
+	historyReads(t, w, c, s.AsOf)
 }
 
 // historyAgrees checks that the newest rows of the history up to an instant are what the job gives as of it, and that none

@@ -70,7 +70,7 @@ func (b *board) Jobs() []status.Job {
 }
 
 // show is the job as the page has it.
-func (j *scheduled) show(state schedule.JobState) status.Job {
+func (j *daemonJob) show(state schedule.JobState) status.Job {
 	shown := status.Job{
 		Name: j.config.Name, Schedule: j.policy.Spec.String(), Model: j.runner.Model.Name(), Digest: j.runner.Model.Digest(),
 		Next: state.Next, Bound: j.bound(time.Now()), Paused: state.Paused, Why: state.PausedWhy,
@@ -91,7 +91,7 @@ func (j *scheduled) show(state schedule.JobState) status.Job {
 }
 
 // bound is how old the newest success may be now. Two slots whose runs should have ended by now are one too many.
-func (j *scheduled) bound(now time.Time) time.Duration {
+func (j *daemonJob) bound(now time.Time) time.Duration {
 	return now.Sub(j.policy.Spec.Previous(now.Add(-j.runDeadline), 2))
 }
 
@@ -115,12 +115,10 @@ func (b *board) Runs(ctx context.Context, job string, limit int) ([]pipeline.Rec
 
 // Lost implements [status.Board].
 func (b *board) Lost(ctx context.Context, job string, limit int) ([]pipeline.Span, error) {
-	slots, err := b.ledger.Slots(ctx, job, time.Now().Add(-lostSince), 1000)
+	slots, err := b.ledger.Lost(ctx, job, time.Now().Add(-lostSince), limit)
 	var lost []pipeline.Span
 	for _, s := range slots {
-		if s.Fate != pipeline.Ran && len(lost) < limit {
-			lost = append(lost, s.Span)
-		}
+		lost = append(lost, s.Span)
 	}
 	return lost, err
 }

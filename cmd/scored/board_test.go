@@ -28,7 +28,7 @@ func TestHowOldASuccessMayBe(t *testing.T) {
 			t.Fatal(err)
 		}
 		now, success := instant(t, tt.now), instant(t, tt.success)
-		j := &scheduled{policy: schedule.Policy{Spec: spec}, runDeadline: 14 * time.Minute}
+		j := &daemonJob{policy: schedule.Policy{Spec: spec}, runDeadline: 14 * time.Minute}
 		if fresh := now.Sub(success) <= j.bound(now); fresh != tt.fresh {
 			t.Errorf("%s: fresh is %t, at a bound of %s", tt.name, fresh, j.bound(now))
 		}

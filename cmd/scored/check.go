@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +35,7 @@ func checkCommand(config *string) *cobra.Command {
 			"its rows, and asks Salesforce whether each mapped field is there and may be edited.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			console := newConsole(cmd.OutOrStdout(), cmd.ErrOrStderr())
-			c := &checker{out: console.out, offline: offline}
+			c := &checker{out: console.out, config: *config, offline: offline}
 			cfg, err := configs.Load(*config)
 			c.result("config", *config, "", err)
 			if err != nil {
@@ -72,6 +75,7 @@ func chooseJobs(cfg *configs.Config, names []string) ([]configs.Job, error) {
 // checker prints a line per thing it looked at, and remembers what went wrong.
 type checker struct {
 	out     io.Writer
+	config  string
 	log     *slog.Logger
 	offline bool
 	errs    []error
@@ -121,6 +125,13 @@ func checkLedger(path string) error {
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("%s is not a folder", filepath.Dir(path)),
 			Hint: "make it, on a local disk and writable for scored, or name another in state_dir"}
 	}
+	const write = 2 // access(2) has no name for it in package syscall
+	for _, p := range []string{filepath.Dir(path), path} {
+		if err := syscall.Access(p, write); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("%s can't be written: %w", p, err),
+				Hint: "let the user that runs scored write there; a file system may also be mounted read-only"}
+		}
+	}
 	l, err := ledger.OpenReadOnly(path)
 	if err != nil {
 		return err
@@ -152,6 +163,7 @@ func (c *checker) job(ctx context.Context, cfg *configs.Config, jc configs.Job) 
 		found, err := c.columns(ctx, source, bundle)
 		c.result("warehouse", jc.Name, found, err)
 	}
+	c.history(ctx, cfg)
 	c.when(ctx, cfg, jc)
 	if jc.HeartbeatURLFile != "" {
 		heartbeat, err := newHeartbeat(jc, c.log)
@@ -185,7 +197,7 @@ func (c *checker) schedule(cfg *configs.Config, jc configs.Job) {
 		c.result("schedule", jc.Name, "manual: the daemon leaves it alone", nil)
 		return
 	}
-	policy, err := newPolicy(cfg, jc)
+	policy, err := newPolicy(c.config, cfg, jc)
 	if err != nil {
 		c.result("schedule", jc.Name, "", err)
 		return
@@ -193,6 +205,23 @@ func (c *checker) schedule(cfg *configs.Config, jc configs.Job) {
 	first := policy.Spec.Next(time.Now())
 	c.result("schedule", jc.Name, fmt.Sprintf("%s: next %s, then %s; this host starts %s later", policy.Spec,
 		first.UTC().Format(time.RFC3339), policy.Spec.Next(first).UTC().Format(time.RFC3339), policy.Jitter), nil)
+}
+
+// history asks whether runs and scores can be appended.
+func (c *checker) history(ctx context.Context, cfg *configs.Config) {
+	schema := cfg.Warehouse.HistorySchema
+	keep, err := newKeep(cfg, c.log)
+	switch {
+	case err != nil:
+		c.result("history", schema, "", err)
+	case keep == nil:
+		c.result("history", "none", "warehouse.history_schema is empty", nil)
+	case c.offline:
+		c.result("history", schema, "not asked", nil)
+	default:
+		found, err := keep.History.Check(ctx)
+		c.result("history", schema, found, err)
+	}
 }
 
 // when reads what the job's slots wait for.

@@ -50,7 +50,7 @@ func (c *console) progress(stage string, done, total int) {
 	defer c.mu.Unlock()
 	if c.live {
 		c.draw(stage, done, total)
-	} else if stage != c.stage || done == total || time.Since(c.shown) >= progressEvery {
+	} else if done > 0 && (stage != c.stage || done == total || time.Since(c.shown) >= progressEvery) {
 		c.line(stage, done, total)
 	}
 	c.stage = stage

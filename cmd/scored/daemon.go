@@ -26,16 +26,20 @@ func daemonCommand(config *string) *cobra.Command {
 		Use:   "daemon",
 		Short: "Run the jobs on their schedules, until a signal",
 		Long: "daemon makes a run for every slot of every job. SIGTERM stops it at the next request boundary, within 10 seconds;\n" +
-			"a second one at once. SIGHUP reads config, scripts and bundles again; if they are refused, the old ones stay in\n" +
-			"force. One daemon per ledger; run, backfill, pause and runs work beside it.",
+			"a second one, at least a second later, at once. SIGHUP reads config, scripts and bundles again; if they are\n" +
+			"refused, the old ones stay in force. One daemon per ledger; run, backfill, pause and runs work beside it.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// From the start: a SIGHUP that nobody waits for yet would end the process.
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
 			d, err := newDaemon(*config, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
 			defer d.close()
-			return d.run(cmd.Context())
+			return d.run(cmd.Context(), hangups)
 		},
 	}
 }
@@ -83,7 +87,7 @@ func newDaemon(path string, stderr io.Writer) (_ *daemon, err error) {
 		}
 	}
 	d.level.Set(g.cfg.Log.Level)
-	d.scheduler = schedule.New(d.ledger, d, d.log, g.scheduled(d.ledger), schedule.Options{Beat: d.beat, Poll: d.notify.interval})
+	d.scheduler = schedule.New(d.ledger, d, d.log, g.scheduleJobs(d.ledger), schedule.Options{Beat: d.beat, Poll: d.notify.interval})
 	d.board.scheduler, d.board.ledger = d.scheduler, d.ledger
 	d.server = status.New(d.board, d.log)
 	return d, nil
@@ -102,12 +106,8 @@ func (d *daemon) close() {
 	d.board.generation().close()
 }
 
-// run goes on until ctx ends and what was under way has stopped.
-func (d *daemon) run(ctx context.Context) error {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-
+// run goes on until ctx ends and what was under way has stopped. Until then each hangup reloads the config.
+func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	parts := make(chan error, 2)
@@ -123,7 +123,7 @@ func (d *daemon) run(ctx context.Context) error {
 		case <-hangups:
 			d.reload()
 		case <-ended:
-			ended = nil
+			ended, hangups = nil, nil
 			d.log.Info("daemon stopping: what is under way ends at the next request boundary")
 			d.notify.stopping()
 		case err := <-parts:
@@ -177,7 +177,7 @@ func (d *daemon) reload() {
 	before := d.board.generation()
 	d.level.Set(next.cfg.Log.Level)
 	d.board.use(next)
-	d.scheduler.Replace(next.scheduled(d.ledger))
+	d.scheduler.Replace(next.scheduleJobs(d.ledger))
 	before.close()
 	d.log.Info("config reloaded", "config", d.path, "jobs", d.names())
 }

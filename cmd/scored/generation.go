@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,11 +22,11 @@ import (
 // generation is all that the daemon makes of one reading of the config. A reload makes the next one, whole, or none.
 type generation struct {
 	cfg  *configs.Config
-	jobs []*scheduled
+	jobs []*daemonJob
 }
 
-// scheduled is one job as the daemon runs it.
-type scheduled struct {
+// daemonJob is one job as the daemon runs it.
+type daemonJob struct {
 	config      configs.Job
 	policy      schedule.Policy
 	runDeadline time.Duration
@@ -47,9 +49,9 @@ func newGeneration(path string, log *slog.Logger, tail *pipeline.Tail) (*generat
 		if jc.Schedule == configs.Manual {
 			continue
 		}
-		j, err := newScheduled(cfg, jc, log, tail)
+		j, err := newDaemonJob(path, cfg, jc, log, tail)
 		if err != nil {
-			errs = append(errs, err)
+			errs = append(errs, fmt.Errorf("job %s: %w", jc.Name, err))
 			continue
 		}
 		g.jobs = append(g.jobs, j)
@@ -61,10 +63,10 @@ func newGeneration(path string, log *slog.Logger, tail *pipeline.Tail) (*generat
 	return g, nil
 }
 
-func newScheduled(cfg *configs.Config, jc configs.Job, log *slog.Logger, tail *pipeline.Tail) (*scheduled, error) {
-	j := &scheduled{config: jc, runDeadline: cfg.Schedule.RunDeadline}
+func newDaemonJob(path string, cfg *configs.Config, jc configs.Job, log *slog.Logger, tail *pipeline.Tail) (*daemonJob, error) {
+	j := &daemonJob{config: jc, runDeadline: cfg.Schedule.RunDeadline}
 	var err error
-	if j.policy, err = newPolicy(cfg, jc); err != nil {
+	if j.policy, err = newPolicy(path, cfg, jc); err != nil {
 		return nil, err
 	}
 	if j.runner, j.orgs, err = newRunner(cfg, jc, log, tail); err != nil {
@@ -78,38 +80,40 @@ func newScheduled(cfg *configs.Config, jc configs.Job, log *slog.Logger, tail *p
 	return j, err
 }
 
+// jobKey is the name of a job's key in the config.
+func jobKey(cfg *configs.Config, jc configs.Job, name string) string {
+	i := slices.IndexFunc(cfg.Jobs, func(other configs.Job) bool { return other.Name == jc.Name })
+	return fmt.Sprintf("jobs[%d].%s", i, name)
+}
+
 // newHeartbeat returns nil for a job without one.
 func newHeartbeat(jc configs.Job, log *slog.Logger) (*status.Heartbeat, error) {
 	url, err := configs.ReadSecret(jc.HeartbeatURLFile)
 	if err != nil {
-		return nil, fmt.Errorf("job %s: heartbeat_url_file: %w", jc.Name, err)
+		return nil, fmt.Errorf("heartbeat_url_file: %w", err)
 	}
 	if url == "" {
 		return nil, nil
 	}
-	heartbeat, err := status.NewHeartbeat(url, log.With("job", jc.Name))
-	if err != nil {
-		return nil, fmt.Errorf("job %s: %w", jc.Name, err)
-	}
-	return heartbeat, nil
+	return status.NewHeartbeat(url, log.With("job", jc.Name))
 }
 
 // newPolicy reads when the job's slots are, and how patient the daemon is with them.
-func newPolicy(cfg *configs.Config, jc configs.Job) (p schedule.Policy, err error) {
+func newPolicy(path string, cfg *configs.Config, jc configs.Job) (p schedule.Policy, err error) {
 	sc := cfg.Schedule
-	cron, key := jc.Schedule, "schedule of job "+jc.Name
+	cron, key := jc.Schedule, jobKey(cfg, jc, "schedule")
 	if cron == "" {
 		cron, key = sc.Cron, "schedule.cron"
 	}
 	zone, err := time.LoadLocation(sc.Timezone)
 	if err != nil || sc.Timezone == "Local" {
 		return p, &pipeline.Problem{Class: pipeline.Configuration,
-			Err:  fmt.Errorf("schedule.timezone: there is no time zone %q", sc.Timezone),
+			Err:  fmt.Errorf("%s: there is no time zone %q", configs.Place(path, "schedule.timezone"), sc.Timezone),
 			Hint: "write UTC, or a name such as Europe/Paris"}
 	}
 	spec, err := schedule.Parse(cron, zone)
 	if err != nil {
-		return p, fmt.Errorf("%s: %w", key, err)
+		return p, fmt.Errorf("%s: %w", configs.Place(path, key), err)
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -120,11 +124,13 @@ func newPolicy(cfg *configs.Config, jc configs.Job) (p schedule.Policy, err erro
 	}, nil
 }
 
-// close ends what a generation does by itself.
+// close ends what a generation does by itself. Heartbeats that are on their way get a moment, all of them the same.
 func (g *generation) close() {
+	var beats sync.WaitGroup
+	defer beats.Wait()
 	for _, j := range g.jobs {
 		if j.heartbeat != nil {
-			j.heartbeat.Close()
+			beats.Go(j.heartbeat.Close)
 		}
 		for _, org := range j.orgs {
 			org.Close()
@@ -133,10 +139,13 @@ func (g *generation) close() {
 }
 
 // progress keeps the run's stage for the status page.
-func (j *scheduled) progress(stage string, done, total int) {
-	text := fmt.Sprintf("%s: %d rows", stage, done)
-	if total > 0 {
+func (j *daemonJob) progress(stage string, done, total int) {
+	text := stage
+	switch {
+	case total > 0:
 		text = fmt.Sprintf("%s: %d of %d", stage, done, total)
+	case done > 0:
+		text = fmt.Sprintf("%s: %d rows", stage, done)
 	}
 	j.stage.Store(&text)
 }
@@ -157,7 +166,7 @@ func (g *generation) admits(next *generation) error {
 }
 
 // job finds a job by name; nil if it isn't there.
-func (g *generation) job(name string) *scheduled {
+func (g *generation) job(name string) *daemonJob {
 	for _, j := range g.jobs {
 		if j.config.Name == name {
 			return j
@@ -166,8 +175,8 @@ func (g *generation) job(name string) *scheduled {
 	return nil
 }
 
-// scheduled hands the jobs to the scheduler, with the ledger that they all write to.
-func (g *generation) scheduled(store *ledger.Ledger) []schedule.Job {
+// scheduleJobs hands the jobs to the scheduler, with the ledger that they all write to.
+func (g *generation) scheduleJobs(store *ledger.Ledger) []schedule.Job {
 	var jobs []schedule.Job
 	for _, j := range g.jobs {
 		j.runner.Ledger = store
@@ -181,7 +190,7 @@ func (g *generation) scheduled(store *ledger.Ledger) []schedule.Job {
 }
 
 // run makes one run for a slot.
-func (j *scheduled) run(ctx context.Context, slot time.Time) (*pipeline.Summary, error) {
+func (j *daemonJob) run(ctx context.Context, slot time.Time) (*pipeline.Summary, error) {
 	defer j.stage.Store(nil)
 	return j.runner.Run(ctx, pipeline.Request{Trigger: pipeline.Scheduled, Slot: slot, AsOf: slot})
 }

@@ -138,6 +138,9 @@ func (d *details) print(out io.Writer, rows int) {
 	if d.Reason != "" {
 		fmt.Fprintf(w, "reason\t%s\n", printable(d.Reason))
 	}
+	if d.Summary != nil && d.Summary.Hint != "" {
+		fmt.Fprintf(w, "hint\t%s\n", printable(d.Summary.Hint))
+	}
 	if d.Summary != nil {
 		printSummary(w, d.Summary)
 	}

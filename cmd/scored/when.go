@@ -27,7 +27,7 @@ func newCondition(cfg *configs.Config, jc configs.Job, log *slog.Logger) (*condi
 	}
 	probe, err := warehouse.NewProbe(wc, "when of "+jc.Name, jc.When.SQL)
 	if err != nil {
-		return nil, fmt.Errorf("job %s, when: %w", jc.Name, err)
+		return nil, fmt.Errorf("when: %w", err)
 	}
 	return &condition{probe: probe, fresherThan: jc.When.FresherThan}, nil
 }

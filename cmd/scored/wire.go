@@ -181,7 +181,7 @@ func newKeep(cfg *configs.Config, log *slog.Logger) (*pipeline.Keep, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline.Keep{History: history, Shape: history.Shape(), Decide: policy.Delta}, nil
+	return &pipeline.Keep{History: history, Decide: policy.Delta}, nil
 }
 
 func loadBundle(dir string) (*model.Bundle, error) {
@@ -197,7 +197,7 @@ func newTargets(cfg *configs.Config, jc configs.Job, log *slog.Logger) (targets 
 	for _, tc := range jc.Targets {
 		sink, err := newSalesforce(cfg.Salesforce, tc, log)
 		if err != nil {
-			return nil, nil, fmt.Errorf("job %s, target %s: %w", jc.Name, tc.Name, err)
+			return nil, nil, fmt.Errorf("target %s: %w", tc.Name, err)
 		}
 		orgs = append(orgs, sink)
 		retried := sinks.Retry(sink, sinks.Backoff{Tries: 4, First: time.Second, Max: 8 * time.Second}, log)

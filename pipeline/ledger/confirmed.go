@@ -25,10 +25,11 @@ func (l *Ledger) Confirmed(ctx context.Context, job, target string) iter.Seq2[pi
 }
 
 // The two halves are read in order of key side by side: SQLite merges them without sorting. The confirmed row of a key
-// comes before its intents.
+// comes before its intents. What a sweep found unchanged is as new as the sweep.
 const confirmedAndOpen = `
-	SELECT key, 0 AS half, doubted, score, grade, model, version, filled FROM confirmed
-	WHERE target = (SELECT number FROM targets WHERE job = ?1 AND name = ?2)
+	SELECT key, 0 AS half, doubted, score, grade, model,
+		iif(filled OR sweep = swept, version, max(version, swept)) AS version, filled
+	FROM confirmed JOIN targets ON number = target WHERE job = ?1 AND name = ?2
 	UNION ALL
 	SELECT key, 1 AS half, 1, 0, '', '', max(version), 0 FROM intents
 	WHERE target = (SELECT number FROM targets WHERE job = ?1 AND name = ?2) GROUP BY key

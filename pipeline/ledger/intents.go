@@ -59,8 +59,8 @@ func doubt(ctx context.Context, tx *sql.Tx, job, target string) error {
 }
 
 // Confirm settles intents of the run, all of them or, if one of the keys has none, nothing. A write that was accepted, or
-// refused for good, becomes what the target confirmed, unless that is newer, and settles the older open writes of its key
-// with its own.
+// refused for good, becomes what the target confirmed, unless that is newer or was found in place by a newer sweep, and
+// settles the older open writes of its key with its own.
 func (l *Ledger) Confirm(ctx context.Context, run *pipeline.Run, target string, outcomes []pipeline.Outcome) error {
 	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		runNumber, targetNumber, err := numbers(ctx, tx, run, target)
@@ -105,11 +105,13 @@ func newSettler(ctx context.Context, tx *sql.Tx, target, number int64, run *pipe
 		text string
 	}{
 		{&s.find, `SELECT count(*) FROM intents WHERE target = ? AND key = ? AND run = ?`},
-		{&s.advance, `INSERT INTO confirmed (target, key, score, grade, model, version, filled)
-			SELECT target, key, score, grade, model, version, ` + filled + ` FROM intents WHERE target = ? AND key = ? AND run = ?
+		// What a sweep found in place gives way to that sweep's run and to later ones only.
+		{&s.advance, `INSERT INTO confirmed (target, key, score, grade, model, version, filled, sweep)
+			SELECT target, key, score, grade, model, version, ` + filled + `, swept
+			FROM intents JOIN targets ON number = target WHERE target = ? AND key = ? AND run = ?
 			ON CONFLICT DO UPDATE SET score = excluded.score, grade = excluded.grade, model = excluded.model,
-				version = excluded.version, filled = excluded.filled, doubted = 0
-			WHERE excluded.version > version`},
+				version = excluded.version, filled = excluded.filled, sweep = excluded.sweep, doubted = 0
+			WHERE excluded.version > version AND (filled OR sweep = excluded.sweep OR excluded.version >= excluded.sweep)`},
 		{&s.remove, `DELETE FROM intents WHERE target = ? AND key = ? AND run = ?`},
 		{&s.overtake, `DELETE FROM intents WHERE target = ? AND key = ? AND version <= ?`},
 	} {

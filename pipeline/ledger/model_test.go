@@ -32,23 +32,40 @@ type held struct {
 	score   int
 }
 
+// settled is what the target confirmed last.
+type settled struct {
+	held
+	filled bool
+	found  int64 // the newest version as of which a run found it in place
+}
+
+// known is the version as of which the value is known: what a run only filled is not protected by later looks.
+func (s settled) known() int64 {
+	if s.filled {
+		return s.version
+	}
+	return max(s.version, s.found)
+}
+
 type world struct {
 	*testing.T
 	rng    *rand.Rand
 	path   string
 	ledger *ledger.Ledger
 
-	run     *pipeline.Run  // nil between runs
-	pending map[string]int // keys and scores that run intends to write and has not settled
+	run     *pipeline.Run   // nil between runs
+	kept    map[string]bool // keys that the run must not write
+	pending map[string]int  // keys and scores that run intends to write and has not settled
 
-	confirmed map[string]held
+	confirmed map[string]settled
 	open      map[string][]held // writes that may have arrived, and those of the run
 	target    map[string]held   // what the target really holds
+	swept     int64
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{T: t, rng: rand.New(rand.NewPCG(seed, 2)), path: filepath.Join(t.TempDir(), "ledger.db"),
-		confirmed: map[string]held{}, open: map[string][]held{}, target: map[string]held{}}
+		confirmed: map[string]settled{}, open: map[string][]held{}, target: map[string]held{}}
 	w.reopen()
 	check(t, w.ledger.Bind(t.Context(), job, target, org))
 	return w
@@ -68,8 +85,7 @@ func (w *world) step() string {
 		w.crash()
 		return "crash"
 	case w.run == nil:
-		w.run, w.pending = begin(w, w.ledger, w.rng.IntN(40)), map[string]int{}
-		return "begin " + w.run.ID
+		return w.begin()
 	case n < 7:
 		w.intend()
 		return "intend"
@@ -80,6 +96,28 @@ func (w *world) step() string {
 		w.leave()
 		return "finish"
 	}
+}
+
+// begin opens a run of any trigger, which decides as a delivery does: it keeps from keys whose version at the target is, or
+// may be, as new as its own, and if it fills, from those that another run wrote. Then, unless it fills, it sweeps.
+func (w *world) begin() string {
+	asOf := slot(w.rng.IntN(40))
+	trigger := []pipeline.Trigger{pipeline.Manual, pipeline.Backfill, pipeline.Fill}[w.rng.IntN(3)]
+	w.run, w.pending, w.kept = request(w, w.ledger, pipeline.Request{Trigger: trigger, AsOf: asOf}), map[string]int{}, map[string]bool{}
+	for key, c := range w.confirmed {
+		w.kept[key] = c.known() >= w.run.Version || trigger == pipeline.Fill && !c.filled
+	}
+	if trigger != pipeline.Fill {
+		check(w, w.ledger.Sweep(w.Context(), w.run, target))
+		w.swept = max(w.swept, w.run.Version)
+		if w.swept == w.run.Version {
+			for key, c := range w.confirmed {
+				c.found = w.swept
+				w.confirmed[key] = c
+			}
+		}
+	}
+	return fmt.Sprint("begin ", w.run.ID, " to ", trigger)
 }
 
 // crash loses the process: what was on its way arrives or doesn't.
@@ -97,13 +135,13 @@ func (w *world) leave() {
 	w.run, w.pending = nil, nil
 }
 
-// intend picks keys as a delivery does: none whose version at the target is, or may be, as new as the run's.
+// intend picks keys that the run may write and has not written.
 func (w *world) intend() {
 	var changes []pipeline.Change
 	for i := range 8 {
 		key := fmt.Sprint("k", i)
 		_, pending := w.pending[key]
-		if pending || w.rng.IntN(3) > 0 || w.confirmed[key].version >= w.run.Version ||
+		if pending || w.kept[key] || w.rng.IntN(3) > 0 || w.confirmed[key].version >= w.run.Version ||
 			slices.ContainsFunc(w.open[key], func(h held) bool { return h.version >= w.run.Version }) {
 			continue
 		}
@@ -128,7 +166,7 @@ func (w *world) settle() string {
 		switch status {
 		case pipeline.Accepted:
 			w.arrive(key)
-			w.confirmed[key] = held{w.run.Version, score}
+			w.confirmed[key] = settled{held: held{w.run.Version, score}, filled: w.run.Trigger == pipeline.Fill}
 			w.open[key] = slices.DeleteFunc(w.open[key], func(h held) bool { return h.version <= w.run.Version })
 		case pipeline.Unknown:
 			w.perhapsArrive(key)
@@ -160,7 +198,7 @@ func (w *world) invariant(step int, did string) {
 		key := fmt.Sprint("k", i)
 		want := pipeline.Confirmed{}
 		if c, ok := w.confirmed[key]; ok {
-			want = pipeline.Confirmed{Key: key, Score: c.score, Grade: "B", Model: model, Version: c.version}
+			want = pipeline.Confirmed{Key: key, Score: c.score, Grade: "B", Model: model, Version: c.known(), Filled: c.filled}
 		}
 		for _, h := range w.open[key] {
 			want.Key, want.Unsure, want.Version = key, true, max(want.Version, h.version)
@@ -170,7 +208,7 @@ func (w *world) invariant(step int, did string) {
 			w.Fatalf("step %d, after %s: got %+v, the model has %+v", step, did, got, want)
 		}
 		holds := w.target[key]
-		if _, pending := w.pending[key]; !pending && !got.Unsure && (held{got.Version, got.Score}) != holds {
+		if _, pending := w.pending[key]; !pending && !got.Unsure && w.confirmed[key].held != holds {
 			w.Fatalf("step %d, after %s: the ledger is sure of %+v, and the target holds %+v", step, did, got, holds)
 		}
 		if holds.version > got.Version {

@@ -125,8 +125,15 @@ func TestReadOnlyWithoutALedgerIsEmpty(t *testing.T) {
 		check(t, err)
 		slots, err := l.Slots(t.Context(), job, time.Time{}, 1)
 		check(t, err)
-		if got := confirmed(t, l); len(got) > 0 || !at.IsZero() || len(records) > 0 || cursor != (pipeline.Cursor{}) || len(slots) > 0 {
-			t.Errorf("got %v, %v, %v, %v, %v", got, at, records, cursor, slots)
+		lost, err := l.Lost(t.Context(), job, time.Time{}, 1)
+		check(t, err)
+		found, err := l.Find(t.Context(), "", 1)
+		check(t, err)
+		if got := confirmed(t, l); len(got) > 0 || !at.IsZero() || len(records)+len(found) > 0 || cursor != (pipeline.Cursor{}) || len(slots)+len(lost) > 0 {
+			t.Errorf("got %v, %v, %v, %v, %v, %v, %v", got, at, records, found, cursor, slots, lost)
+		}
+		if version := swept(t, l, job, target); version != 0 {
+			t.Errorf("got %d", version)
 		}
 		check(t, l.Close())
 	}
@@ -174,6 +181,7 @@ func TestReadOnlyWritesNothing(t *testing.T) {
 		"LockDaemon": ro.LockDaemon(),
 		"Begin":      begun,
 		"Bind":       ro.Bind(t.Context(), job, target, org),
+		"Sweep":      ro.Sweep(t.Context(), run, target),
 		"Intend":     ro.Intend(t.Context(), run, target, model, nil),
 		"Confirm":    ro.Confirm(t.Context(), run, target, nil),
 		"Finish":     ro.Finish(t.Context(), &pipeline.Summary{ID: run.ID}, nil, nil, nil),

@@ -27,6 +27,11 @@ func (l *Ledger) Run(ctx context.Context, id string) (pipeline.Record, bool, err
 	return found[0], true, nil
 }
 
+// Find returns the newest runs whose id begins with the prefix, newest first.
+func (l *Ledger) Find(ctx context.Context, prefix string, limit int) ([]pipeline.Record, error) {
+	return l.records(ctx, record+`WHERE id >= ?1 AND id < ?1 || char(0x10ffff) ORDER BY number DESC LIMIT ?2`, prefix, limit)
+}
+
 // Unpublished returns runs of the job that have ended, orphans among them, and are not in the warehouse's run log, oldest
 // first.
 func (l *Ledger) Unpublished(ctx context.Context, job string, limit int) ([]pipeline.Record, error) {
@@ -91,6 +96,11 @@ func drain[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (found []T, e
 		found = append(found, row)
 	}
 	return found, rows.Err()
+}
+
+func scanNumber(rows *sql.Rows) (number int64, err error) {
+	err = rows.Scan(&number)
+	return number, err
 }
 
 func scanText(rows *sql.Rows) (text string, err error) {

@@ -32,6 +32,45 @@ func TestARunIsFoundByItsID(t *testing.T) {
 	}
 }
 
+func TestRunsAreFoundByTheBeginningOfTheirID(t *testing.T) {
+	l := fresh(t)
+	made := map[string]string{} // by the name that the table uses
+	for _, begun := range []struct{ name, job string }{{"a", "a"}, {"a again", "a"}, {"a-b", "a-b"}, {"a_b", "a_b"}, {"ü", "ü"}} {
+		if begun.name == begun.job {
+			enter(t, l, begun.job)
+		}
+		run, err := l.Begin(t.Context(), begun.job, manual())
+		check(t, err)
+		made[begun.name] = run.ID
+	}
+	for _, tt := range []struct {
+		prefix string
+		limit  int
+		want   []string // newest first
+	}{
+		{"a", 10, []string{"a_b", "a-b", "a again", "a"}},
+		{"a", 2, []string{"a_b", "a-b"}},
+		{"a-", 10, []string{"a-b", "a again", "a"}},
+		{"a-2026", 10, []string{"a again", "a"}},
+		{made["a"], 10, []string{"a"}},
+		{made["a"] + "0", 10, nil},
+		{"A", 10, nil},
+		{"ü", 10, []string{"ü"}},
+		{"", 2, []string{"ü", "a_b"}},
+		{"_", 10, nil}, {"a_", 10, []string{"a_b"}}, {"%", 10, nil}, {"a%b", 10, nil}, {"a*", 10, nil}, {"a?b", 10, nil}, {"' OR ''='", 10, nil},
+	} {
+		found, err := l.Find(t.Context(), tt.prefix, tt.limit)
+		check(t, err)
+		var want []string
+		for _, name := range tt.want {
+			want = append(want, made[name])
+		}
+		if got := ids(found); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", tt.prefix, got, want)
+		}
+	}
+}
+
 func TestRunsAreUnpublishedFromTheirEndUntilTheyArePublished(t *testing.T) {
 	l, path := crashed(t)
 	check(t, l.Close())

@@ -13,8 +13,8 @@ import (
 // wrong. [pipeline.Record].Cut counts the rest.
 const maxKeptRows = 10_000
 
-// keptRuns is how many runs, of all jobs together, keep their rows and their log: five days of one job every 15 minutes. The runs
-// themselves, with their summaries, stay.
+// keptRuns is how many live runs of a job, and how many of its backfills, keep their rows and their log: five days of one
+// run every 15 minutes. The runs themselves, with their summaries, stay.
 const keptRuns = 500
 
 func keepRejected(ctx context.Context, tx *sql.Tx, run int64, rows []pipeline.Rejection) error {
@@ -67,11 +67,26 @@ func keepLines(ctx context.Context, tx *sql.Tx, run int64, lines []string) error
 	return nil
 }
 
-// dropRows drops what was kept of the rows and logs of the runs up to the given one.
-func dropRows(ctx context.Context, tx *sql.Tx, upTo int64) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM rejected WHERE run <= ?1; DELETE FROM refused WHERE run <= ?1;
-		DELETE FROM lines WHERE run <= ?1`, upTo)
-	return err
+// dropRows drops the rows and logs of all but the job's newest runs, be those live or backfills.
+func dropRows(ctx context.Context, tx *sql.Tx, job string, live bool) error {
+	rows, err := tx.QueryContext(ctx, `UPDATE runs SET kept = 0 WHERE number IN (
+		SELECT number FROM runs WHERE kept = 1 AND job = ? AND cause IN ('schedule', 'manual') = ?
+		ORDER BY number DESC LIMIT -1 OFFSET ?) RETURNING number`, job, live, keptRuns)
+	if err != nil {
+		return err
+	}
+	old, err := drain(rows, scanNumber)
+	if err != nil {
+		return err
+	}
+	for _, run := range old {
+		_, err := tx.ExecContext(ctx, `DELETE FROM rejected WHERE run = ?1; DELETE FROM refused WHERE run = ?1;
+			DELETE FROM lines WHERE run = ?1`, run)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Rejected returns the rows of the run that the contract rejected, as far as they were kept.

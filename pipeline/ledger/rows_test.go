@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -54,23 +55,55 @@ func TestRowsAreKeptUpToALimit(t *testing.T) {
 	}
 }
 
+// earlier records runs that ended long ago, each with a row of every kind and a line.
+func earlier(t *testing.T, path, job string, trigger pipeline.Trigger, runs int) {
+	t.Helper()
+	execute(t, path, fmt.Sprintf(`
+		CREATE TEMP TABLE made AS WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < %d)
+			SELECT n + (SELECT ifnull(max(number), 0) FROM runs) AS number FROM n;
+		INSERT INTO runs (number, id, job, cause, as_of, attempt, version, started, ended, outcome, summary, kept)
+			SELECT number, '%[2]s-' || number, '%[2]s', '%[3]s', number, 0, number, 1, 1, 'ok', '{}', 1 FROM made;
+		INSERT INTO rejected SELECT number, 1, 'k', 'r' FROM made;
+		INSERT INTO refused SELECT number, 1, 't', 'k', 'refused', '', '[]', '', 0 FROM made;
+		INSERT INTO lines SELECT number, 1, 'line' FROM made`, runs, job, trigger))
+}
+
+// Of each job the newest 500 live runs keep their rows and log, and the newest 500 of its backfills.
 func TestOldRunsLoseTheirRowsAndLog(t *testing.T) {
 	path := newPath(t)
+	check(t, open(t, path).Close())
+	for _, job := range []string{job, "other"} {
+		earlier(t, path, job, pipeline.Manual, 502)
+		earlier(t, path, job, pipeline.Fill, 502)
+	}
 	l := opened(t, path)
-	row, refused := []pipeline.Rejection{{Key: "k", Reason: "r"}}, []pipeline.RefusedRow{{Target: target, Outcome: pipeline.Outcome{Status: pipeline.Refused}}}
-	old := begin(t, l, 0)
-	check(t, l.Finish(t.Context(), &pipeline.Summary{ID: old.ID, End: pipeline.OK}, row, refused, []string{"old"}))
-	check(t, l.Close())
-	execute(t, path, `INSERT INTO runs (number, id, job, cause, as_of, attempt, version, started) VALUES (500, 'later', 'x', 'manual', 1, 1, 1, 1)`)
-	l = opened(t, path)
-	run := begin(t, l, 1)
-	check(t, l.Finish(t.Context(), &pipeline.Summary{ID: run.ID, End: pipeline.OK}, row, nil, []string{"new"}))
-	for table, want := range map[string]int{"rejected": 1, "refused": 0, "lines": 1} {
-		if got := count(t, l, table); got != want {
-			t.Errorf("got %d rows in %s, want %d: the last run's only", got, table, want)
+	for _, step := range []struct {
+		req            pipeline.Request
+		live, backfill int // runs of the job with rows, this one not among them
+	}{
+		{pipeline.Request{Trigger: pipeline.Scheduled, Slot: asOf, AsOf: asOf}, 499, 502},
+		{pipeline.Request{Trigger: pipeline.Backfill, AsOf: asOf}, 499, 499},
+		{pipeline.Request{Trigger: pipeline.Fill, AsOf: asOf}, 499, 498},
+		{pipeline.Request{Trigger: pipeline.Manual, AsOf: asOf}, 498, 498},
+	} {
+		run := request(t, l, step.req)
+		check(t, l.Finish(t.Context(), &pipeline.Summary{ID: run.ID, End: pipeline.OK}, nil, nil, []string{"line of " + run.ID}))
+		if log, err := l.Lines(t.Context(), run.ID); err != nil || len(log) != 1 {
+			t.Errorf("the log of the newest run is %q, %v", log, err)
+		}
+		for _, table := range []string{"rejected", "refused", "lines"} {
+			kept := func(job, trigger string) string {
+				return query(t, path, fmt.Sprintf(`SELECT count(*) || ' from ' || (min(run) - (SELECT min(number) FROM runs WHERE job = '%[1]s' AND cause = '%[2]s'))
+					FROM %[3]s JOIN runs ON number = run WHERE job = '%[1]s' AND cause = '%[2]s' AND as_of < 10000`, job, trigger, table))
+			}
+			got := []string{kept(job, "manual"), kept(job, "fill"), kept("other", "manual"), kept("other", "fill")}
+			want := []string{fmt.Sprint(step.live, " from ", 502-step.live), fmt.Sprint(step.backfill, " from ", 502-step.backfill), "502 from 0", "502 from 0"}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("after %s, %s are kept of %q, want %q", run.ID, table, got, want)
+			}
 		}
 	}
-	if records, err := l.Runs(t.Context(), "", 10); err != nil || len(records) != 3 {
-		t.Errorf("got %d runs, %v; want all of them still there", len(records), err)
+	if n := count(t, l, "runs"); n != 4*502+4 {
+		t.Errorf("%d runs are there, want all", n)
 	}
 }

@@ -54,9 +54,11 @@ func (l *Ledger) Finish(
 	err = l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		cut := max(0, len(rejected)-maxKeptRows) + max(0, len(refused)-maxKeptRows)
 		var number int64
-		err := tx.QueryRowContext(ctx, `UPDATE runs SET ended = ?, outcome = ?, reason = ?, summary = ?, cut = ?
-			WHERE id = ? AND ended IS NULL RETURNING number`,
-			millis(time.Now()), string(s.End), s.Reason, string(summary), cut, s.ID).Scan(&number)
+		var job string
+		var live bool
+		err := tx.QueryRowContext(ctx, `UPDATE runs SET ended = ?, outcome = ?, reason = ?, summary = ?, cut = ?, kept = 1
+			WHERE id = ? AND ended IS NULL RETURNING number, job, cause IN ('schedule', 'manual')`,
+			millis(time.Now()), string(s.End), s.Reason, string(summary), cut, s.ID).Scan(&number, &job, &live)
 		if errors.Is(err, sql.ErrNoRows) {
 			return errors.New("no such run is open")
 		}
@@ -72,7 +74,7 @@ func (l *Ledger) Finish(
 		if err := keepLines(ctx, tx, number, log); err != nil {
 			return err
 		}
-		return dropRows(ctx, tx, number-keptRuns)
+		return dropRows(ctx, tx, job, live)
 	})
 	if err != nil {
 		return fmt.Errorf("finish run %s: %w", s.ID, err)

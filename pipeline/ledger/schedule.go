@@ -11,7 +11,8 @@ import (
 )
 
 // Cursor returns where the job's schedule stands; nothing at all of a job that had no turn yet. Tried is the slot of the
-// newest scheduled run, and Tries how many such runs in a row were begun for it.
+// newest scheduled run, and Tries how many such runs in a row were begun for it, but for those that were told to stop: they
+// ended as interrupted and could still say so, unlike one whose process died.
 func (l *Ledger) Cursor(ctx context.Context, job string) (c pipeline.Cursor, err error) {
 	if l.read == nil {
 		return c, nil
@@ -30,21 +31,25 @@ func (l *Ledger) Cursor(ctx context.Context, job string) (c pipeline.Cursor, err
 }
 
 func (l *Ledger) tried(ctx context.Context, job string) (slot time.Time, tries int, err error) {
-	rows, err := l.read.QueryContext(ctx, `SELECT slot FROM runs WHERE job = ? AND cause = 'schedule' ORDER BY number DESC`, job)
+	rows, err := l.read.QueryContext(ctx, `SELECT slot, ifnull(outcome, '') = 'interrupted' AND summary IS NOT NULL
+		FROM runs WHERE job = ? AND cause = 'schedule' ORDER BY number DESC`, job)
 	if err != nil {
 		return slot, 0, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var ms int64
-		if err := rows.Scan(&ms); err != nil {
+		var stopped bool
+		if err := rows.Scan(&ms, &stopped); err != nil {
 			return slot, 0, err
 		}
-		if tries > 0 && !instant(ms).Equal(slot) {
+		if !slot.IsZero() && !instant(ms).Equal(slot) {
 			break
 		}
 		slot = instant(ms)
-		tries++
+		if !stopped {
+			tries++
+		}
 	}
 	return slot, tries, rows.Err()
 }
@@ -122,8 +127,17 @@ type SlotRecord struct {
 
 // Slots returns what became of the job's newest slots, those recorded last first. It leaves out what ends before since.
 func (l *Ledger) Slots(ctx context.Context, job string, since time.Time, limit int) ([]SlotRecord, error) {
+	return l.slots(ctx, `job = ? AND last >= ?`, job, since, limit)
+}
+
+// Lost returns those of the job's newest slots that no run was made for, in the same order.
+func (l *Ledger) Lost(ctx context.Context, job string, since time.Time, limit int) ([]SlotRecord, error) {
+	return l.slots(ctx, `job = ? AND last >= ? AND fate <> 'run'`, job, since, limit)
+}
+
+func (l *Ledger) slots(ctx context.Context, which, job string, since time.Time, limit int) ([]SlotRecord, error) {
 	found, err := list(ctx, l, scanSlot, `SELECT first, last, count, fate, reason, run, at FROM slots
-		WHERE job = ? AND last >= ? ORDER BY number DESC LIMIT ?`, job, millis(since), limit)
+		WHERE `+which+` ORDER BY number DESC LIMIT ?`, job, millis(since), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read slots of job %s: %w", job, err)
 	}

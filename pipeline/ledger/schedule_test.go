@@ -72,6 +72,36 @@ func TestTriesAreTheScheduledRunsOfTheNewestSlot(t *testing.T) {
 	}
 }
 
+// A run that was told to stop leaves its slot due, however often that happens; one whose process died may be what killed it.
+func TestARunThatWasToldToStopIsNoTry(t *testing.T) {
+	l := fresh(t)
+	end := func(run *pipeline.Run, end pipeline.End) {
+		check(t, l.Finish(t.Context(), &pipeline.Summary{ID: run.ID, End: end}, nil, nil, nil))
+	}
+	stopped := func(run *pipeline.Run) { end(run, pipeline.Interrupted) }
+	failed := func(run *pipeline.Run) { end(run, pipeline.Failed) }
+	dead := func(run *pipeline.Run) {
+		check(t, l.Leave(job))
+		if orphans := enter(t, l, job); len(orphans) != 1 || orphans[0] != run.ID {
+			t.Fatalf("got the orphans %q", orphans)
+		}
+	}
+	for i, step := range []struct {
+		slot  int
+		end   func(*pipeline.Run)
+		tries int
+	}{
+		{0, stopped, 0}, {0, stopped, 0}, {0, dead, 1}, {0, stopped, 1}, {0, failed, 2},
+		{15, stopped, 0}, {15, dead, 1}, {15, dead, 2}, {30, failed, 1}, {30, stopped, 1},
+	} {
+		run := request(t, l, pipeline.Request{Trigger: pipeline.Scheduled, Slot: slot(step.slot), AsOf: slot(step.slot)})
+		step.end(run)
+		if c := cursor(t, l); !c.Tried.Equal(slot(step.slot)) || c.Tries != step.tries {
+			t.Errorf("step %d: got %d of %v, want %d of %v", i+1, c.Tries, c.Tried, step.tries, slot(step.slot))
+		}
+	}
+}
+
 func TestOnlyAScheduledRunHasASlot(t *testing.T) {
 	l := fresh(t)
 	for _, req := range []pipeline.Request{{Trigger: pipeline.Scheduled, AsOf: asOf}, {Trigger: pipeline.Manual, Slot: asOf, AsOf: asOf}} {
@@ -128,6 +158,39 @@ func TestSlotsAreAccountedForOneByOne(t *testing.T) {
 		got, err := l.SlotTotals(t.Context(), job, tt.since, tt.until)
 		if err != nil || !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%v - %v: got %v, %v, want %v", tt.since, tt.until, got, err, tt.want)
+		}
+	}
+}
+
+func TestLostSlotsAreThoseWithoutARun(t *testing.T) {
+	l := fresh(t)
+	var spans []pipeline.Span
+	for i := range 60 {
+		fate := map[int]pipeline.Fate{5: pipeline.Missed, 30: pipeline.Skipped, 40: pipeline.Missed}[i]
+		if fate == "" {
+			fate = pipeline.Ran
+		}
+		spans = append(spans, pipeline.Span{First: slot(i), Last: slot(i), Count: 1, Fate: fate})
+	}
+	check(t, l.Account(t.Context(), job, slot(60), spans))
+	check(t, l.Account(t.Context(), "other", slot(60), []pipeline.Span{{First: slot(60), Last: slot(60), Count: 1, Fate: pipeline.Missed}}))
+	for _, tt := range []struct {
+		since time.Time
+		limit int
+		want  []int
+	}{{time.Time{}, 10, []int{40, 30, 5}}, {time.Time{}, 2, []int{40, 30}}, {slot(30), 10, []int{40, 30}}, {slot(31), 10, []int{40}}, {slot(41), 10, nil}} {
+		found, err := l.Lost(t.Context(), job, tt.since, tt.limit)
+		check(t, err)
+		var got []int
+		for _, s := range found {
+			i := int(s.First.Sub(asOf).Minutes())
+			if s.Span != spans[i] || s.At.IsZero() {
+				t.Errorf("got %+v, want %+v", s, spans[i])
+			}
+			got = append(got, i)
+		}
+		if !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("since %v, %d at most: got %v, want %v", tt.since, tt.limit, got, tt.want)
 		}
 	}
 }

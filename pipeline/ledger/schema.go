@@ -15,7 +15,7 @@ import (
 )
 
 // newest is the schema version that this program reads and writes.
-const newest = 1
+const newest = 2
 
 // application marks the file as a ledger of scored in SQLite's header ("scrd").
 const application = 0x73637264

@@ -90,6 +90,35 @@ func (l *Ledger) Shape(ctx context.Context, job, target, shape string) (changed 
 	return changed, nil
 }
 
+// Sweep notes that the run compared all its scores with the target: whatever the target confirmed until now stays in place
+// against older versions, changed or not. Only what a backfill filled does not.
+func (l *Ledger) Sweep(ctx context.Context, run *pipeline.Run, target string) error {
+	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, number, err := numbers(ctx, tx, run, target)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE targets SET swept = max(swept, ?) WHERE number = ?`, run.Version, number)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record that run %s compared its scores with %s: %w", run.ID, target, err)
+	}
+	return nil
+}
+
+// Swept returns the newest version that Sweep noted; 0 if there is none.
+func (l *Ledger) Swept(ctx context.Context, job, target string) (version int64, err error) {
+	if l.read == nil {
+		return 0, nil
+	}
+	err = l.read.QueryRowContext(ctx, `SELECT swept FROM targets WHERE job = ? AND name = ?`, job, target).Scan(&version)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("read when %s of job %s was last compared: %w", target, job, l.explain(err))
+	}
+	return version, nil
+}
+
 // numbers finds the rows of a run and its target.
 func numbers(ctx context.Context, tx *sql.Tx, run *pipeline.Run, target string) (inRun, atTarget int64, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT number FROM runs WHERE id = ? AND ended IS NULL`, run.ID).Scan(&inRun)

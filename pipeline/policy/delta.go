@@ -12,8 +12,9 @@ import (
 // strictly ascending order of key (by bytes), and a side that doesn't is an error which names the position.
 //
 // A score is a change where the target confirmed nothing, where score, grade or model differ, and where what the target
-// holds is unsure. It is superseded, and never sent, where the target holds or may hold
-// run's version or a newer one. What was confirmed and has no score now is left as it is: the lead left the result.
+// holds is unsure. What a backfill filled is sent once more by the first other run, and so protected from the next fill. A
+// score is superseded, and never sent, where the target holds or may hold run's version or a newer one. What was confirmed
+// and has no score now is left as it is: the lead left the result.
 func Delta(
 	run *pipeline.Run, model string, scores []pipeline.Score, confirmed iter.Seq2[pipeline.Confirmed, error],
 ) (pipeline.Decision, error) {
@@ -58,7 +59,7 @@ func compare(d *pipeline.Decision, run *pipeline.Run, model string, score pipeli
 		if known.Version/1000 > run.Started.UnixMilli() {
 			d.Ahead++
 		}
-	case same && !known.Unsure:
+	case same && !known.Unsure && (!known.Filled || run.Trigger == pipeline.Fill):
 		d.Unchanged++
 	default:
 		d.Changes = append(d.Changes, pipeline.Change{Score: score, Before: before(known)})

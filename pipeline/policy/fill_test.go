@@ -29,7 +29,9 @@ func TestFillLeavesLiveScoresAlone(t *testing.T) {
 	for _, key := range []string{"a-unscored", "b-live", "c-filled", "d-filled-same", "e-never-answered", "f-newer", "g-live-unsure", "h-unscored"} {
 		scores = append(scores, pipeline.Score{Key: key, Score: 70, Grade: "B"})
 	}
-	d, err := policy.Fill(run, model, scores, confirmed)
+	filling := *run
+	filling.Trigger = pipeline.Fill
+	d, err := policy.Fill(&filling, model, scores, confirmed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +50,22 @@ func TestFillLeavesLiveScoresAlone(t *testing.T) {
 	}
 	if d.Kept != 2 || d.Unchanged != 1 || d.Superseded != 1 {
 		t.Errorf("got %d kept, %d unchanged, %d superseded; want 2, 1, 1", d.Kept, d.Unchanged, d.Superseded)
+	}
+}
+
+// What a backfill filled is live's once a live run has seen it: from then on a fill leaves it alone.
+func TestALiveRunTakesOverWhatWasFilled(t *testing.T) {
+	filled := known(func(c *pipeline.Confirmed) { c.Filled = true })
+	scores := []pipeline.Score{{Key: filled.Key, Score: filled.Score, Grade: filled.Grade}}
+	for trigger, changes := range map[pipeline.Trigger]int{
+		pipeline.Scheduled: 1, pipeline.Manual: 1, pipeline.Backfill: 1, pipeline.Fill: 0,
+	} {
+		r := *run
+		r.Trigger = trigger
+		d, err := policy.Delta(&r, model, scores, sequence(filled))
+		if err != nil || len(d.Changes) != changes || d.Unchanged != 1-changes {
+			t.Errorf("%s: %d changes, %d unchanged, %v", trigger, len(d.Changes), d.Unchanged, err)
+		}
 	}
 }
 

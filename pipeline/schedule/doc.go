@@ -14,7 +14,7 @@
 //	the run fails                              run; tried again within the slot if that may help (TryAgain)
 //	the run deadline passes                    run: it failed
 //	the run panics                             run: it failed, and nothing else suffers
-//	SIGTERM before the run's end               still due: the next start takes it up
+//	SIGTERM before the run's end               still due: the next start takes it up; a stop is no failure
 //	kill -9 in the middle                      still due: the next start takes it up, as the next of a few attempts
 //	as many attempts as are allowed            run: gave up
 //	its run was cut short, a newer slot is due run: cut short

@@ -29,7 +29,8 @@ type Plan struct {
 	Accounted time.Time       // where the cursor stands then
 	Run       time.Time       // the slot whose work begins now; zero for none
 	Rewound   bool            // the clock was set back so far that the schedule begins anew
-	Wake      time.Time       // when the next slot comes due; zero if there is none
+	Next      time.Time       // when the first slot that lies ahead comes due; zero if there is none
+	More      bool            // slots that are due were left: the next turn must come at once
 }
 
 // The reasons of spans that a plan makes.
@@ -43,7 +44,6 @@ const (
 // Plan decides. It is a pure function, and the only place where a slot's fate is chosen without work being done for it.
 func (p Policy) Plan(c pipeline.Cursor, s Situation, now time.Time) Plan {
 	plan := Plan{Accounted: c.Accounted}
-	more := false
 	switch {
 	case s.Active: // slots stay due
 	case c.Accounted.IsZero():
@@ -51,12 +51,9 @@ func (p Policy) Plan(c pipeline.Cursor, s Situation, now time.Time) Plan {
 	case c.Accounted.Sub(now) > p.StartDeadline:
 		plan.Accounted, plan.Rewound = now.UTC().Truncate(time.Second), true
 	default:
-		more = p.decide(&plan, c, s, now)
+		p.decide(&plan, c, s, now)
 	}
-	plan.Wake = p.due(p.Spec.Next(later(plan.Accounted, now.Add(-p.Jitter))))
-	if more {
-		plan.Wake = now
-	}
+	plan.Next = p.due(p.Spec.Next(later(plan.Accounted, now.Add(-p.Jitter))))
 	return plan
 }
 
@@ -64,13 +61,13 @@ func (p Policy) Plan(c pipeline.Cursor, s Situation, now time.Time) Plan {
 // put right, and counting them all in one turn would take so long that the watchdog fires.
 const atOnce = 100_000
 
-// decide gives due slots their fates. The newest one is special: it may be the one to run. It returns true if it left some
-// for the next turn.
-func (p Policy) decide(plan *Plan, c pipeline.Cursor, s Situation, now time.Time) (more bool) {
+// decide gives due slots their fates. The newest one is special: it may be the one to run.
+func (p Policy) decide(plan *Plan, c pipeline.Cursor, s Situation, now time.Time) {
 	slot := p.Spec.Next(c.Accounted)
 	for n := 0; p.isDue(slot, now); n++ {
 		if n == atOnce {
-			return true
+			plan.More = true
+			return
 		}
 		next := p.Spec.Next(slot)
 		newest := !p.isDue(next, now)
@@ -91,7 +88,6 @@ func (p Policy) decide(plan *Plan, c pipeline.Cursor, s Situation, now time.Time
 		}
 		slot = next
 	}
-	return false
 }
 
 // overlapped says whether a slot came due while the last run was going on. An end that lies ahead is no evidence: the

@@ -43,47 +43,47 @@ func TestPlan(t *testing.T) {
 		moved     string // where the cursor goes; "" if it stays
 		run       string
 		rewound   bool
-		wake      string
+		next      string
 	}{
-		{name: "the first turn begins the schedule and catches nothing up", now: "12:07:03", moved: "12:07:03", wake: "12:15:20"},
-		{name: "the first turn between a slot and its due instant leaves that slot alone", now: "12:15:10", moved: "12:15:10", wake: "12:30:20"},
-		{name: "nothing is due", accounted: "12:00:00", now: "12:14:59", wake: "12:15:20"},
-		{name: "a slot isn't due before its jitter has passed", accounted: "12:00:00", now: "12:15:19", wake: "12:15:20"},
-		{name: "a slot is due", accounted: "12:00:00", now: "12:15:20", run: "12:15:00", wake: "12:30:20"},
-		{name: "a slot stays due while work is going on", accounted: "12:00:00", active: true, now: "12:31:00", wake: "12:45:20"},
+		{name: "the first turn begins the schedule and catches nothing up", now: "12:07:03", moved: "12:07:03", next: "12:15:20"},
+		{name: "the first turn between a slot and its due instant leaves that slot alone", now: "12:15:10", moved: "12:15:10", next: "12:30:20"},
+		{name: "nothing is due", accounted: "12:00:00", now: "12:14:59", next: "12:15:20"},
+		{name: "a slot isn't due before its jitter has passed", accounted: "12:00:00", now: "12:15:19", next: "12:15:20"},
+		{name: "a slot is due", accounted: "12:00:00", now: "12:15:20", run: "12:15:00", next: "12:30:20"},
+		{name: "a slot stays due while work is going on", accounted: "12:00:00", active: true, now: "12:31:00", next: "12:45:20"},
 		{name: "downtime: the newest is caught up, the others are missed", accounted: "09:00:00", now: "12:07:00",
-			spans: []pipeline.Span{span(t, "09:15:00", "11:45:00", 11, pipeline.Missed, reasonMissed)}, moved: "11:45:00", run: "12:00:00", wake: "12:15:20"},
+			spans: []pipeline.Span{span(t, "09:15:00", "11:45:00", 11, pipeline.Missed, reasonMissed)}, moved: "11:45:00", run: "12:00:00", next: "12:15:20"},
 		{name: "a run that took too long costs the slots that came due meanwhile", accounted: "12:00:00", busyUntil: "12:31:00", now: "12:31:00",
-			spans: []pipeline.Span{span(t, "12:15:00", "12:30:00", 2, pipeline.Skipped, reasonOverlap)}, moved: "12:30:00", wake: "12:45:20"},
-		{name: "a slot that came due after the run's end is run", accounted: "12:00:00", busyUntil: "12:15:19", now: "12:15:20", run: "12:15:00", wake: "12:30:20"},
+			spans: []pipeline.Span{span(t, "12:15:00", "12:30:00", 2, pipeline.Skipped, reasonOverlap)}, moved: "12:30:00", next: "12:45:20"},
+		{name: "a slot that came due after the run's end is run", accounted: "12:00:00", busyUntil: "12:15:19", now: "12:15:20", run: "12:15:00", next: "12:30:20"},
 		{name: "overlap, then sleep", accounted: "10:00:00", busyUntil: "10:20:00", now: "12:01:00", spans: []pipeline.Span{
 			span(t, "10:15:00", "10:15:00", 1, pipeline.Skipped, reasonOverlap), span(t, "10:30:00", "11:45:00", 6, pipeline.Missed, reasonMissed),
-		}, moved: "11:45:00", run: "12:00:00", wake: "12:15:20"},
+		}, moved: "11:45:00", run: "12:00:00", next: "12:15:20"},
 		{name: "paused", accounted: "12:00:00", cursor: pipeline.Cursor{Paused: at(t, "11:00:00"), PausedWhy: "undo"}, now: "12:31:00",
-			spans: []pipeline.Span{span(t, "12:15:00", "12:30:00", 2, pipeline.Skipped, "paused: undo")}, moved: "12:30:00", wake: "12:45:20"},
+			spans: []pipeline.Span{span(t, "12:15:00", "12:30:00", 2, pipeline.Skipped, "paused: undo")}, moved: "12:30:00", next: "12:45:20"},
 		{name: "paused after a long run", accounted: "12:00:00", busyUntil: "12:16:00", cursor: pipeline.Cursor{Paused: at(t, "12:10:00")}, now: "12:31:00",
 			spans: []pipeline.Span{span(t, "12:15:00", "12:15:00", 1, pipeline.Skipped, reasonOverlap), span(t, "12:30:00", "12:30:00", 1, pipeline.Skipped, "paused")},
-			moved: "12:30:00", wake: "12:45:20"},
+			moved: "12:30:00", next: "12:45:20"},
 		{name: "killed in the middle: the slot is taken up again", accounted: "12:00:00", cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), Tries: 2},
-			now: "12:21:00", run: "12:15:00", wake: "12:30:20"},
+			now: "12:21:00", run: "12:15:00", next: "12:30:20"},
 		{name: "a crash loop comes to an end", accounted: "12:00:00", cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), Tries: 3}, now: "12:21:00",
-			spans: []pipeline.Span{span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, "gave up after 3 attempts")}, moved: "12:15:00", wake: "12:30:20"},
+			spans: []pipeline.Span{span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, "gave up after 3 attempts")}, moved: "12:15:00", next: "12:30:20"},
 		{name: "killed, and back after the next slot: that one is run", accounted: "12:00:00", cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), Tries: 1},
 			now:   "12:46:00",
 			spans: []pipeline.Span{span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, reasonInterrupted), span(t, "12:30:00", "12:30:00", 1, pipeline.Missed, reasonMissed)},
-			moved: "12:30:00", run: "12:45:00", wake: "13:00:20"},
+			moved: "12:30:00", run: "12:45:00", next: "13:00:20"},
 		{name: "killed, then paused: its run was made, but not again", accounted: "12:00:00",
 			cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), Tries: 1, Paused: at(t, "12:20:00")}, now: "12:21:00",
-			spans: []pipeline.Span{span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, reasonInterrupted)}, moved: "12:15:00", wake: "12:30:20"},
+			spans: []pipeline.Span{span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, reasonInterrupted)}, moved: "12:15:00", next: "12:30:20"},
 		{name: "attempts at another slot don't count", accounted: "12:00:00", cursor: pipeline.Cursor{Tried: at(t, "12:00:00"), Tries: 3}, now: "12:21:00",
-			run: "12:15:00", wake: "12:30:20"},
-		{name: "the clock was set back a little: wait", accounted: "12:15:00", now: "12:05:00", wake: "12:30:20"},
-		{name: "the clock was set back: begin anew", accounted: "12:15:00", now: "12:04:59", moved: "12:04:59", rewound: true, wake: "12:15:20"},
-		{name: "an end of work that lies ahead skips nothing", accounted: "11:04:00", busyUntil: "12:16:00", now: "11:15:20", run: "11:15:00", wake: "11:30:20"},
+			run: "12:15:00", next: "12:30:20"},
+		{name: "the clock was set back a little: wait", accounted: "12:15:00", now: "12:05:00", next: "12:30:20"},
+		{name: "the clock was set back: begin anew", accounted: "12:15:00", now: "12:04:59", moved: "12:04:59", rewound: true, next: "12:15:20"},
+		{name: "an end of work that lies ahead skips nothing", accounted: "11:04:00", busyUntil: "12:16:00", now: "11:15:20", run: "11:15:00", next: "11:30:20"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.cursor.Accounted = clock(c.accounted)
-			want := Plan{Spans: c.spans, Accounted: clock(c.moved), Run: clock(c.run), Rewound: c.rewound, Wake: clock(c.wake)}
+			want := Plan{Spans: c.spans, Accounted: clock(c.moved), Run: clock(c.run), Rewound: c.rewound, Next: clock(c.next)}
 			if c.moved == "" {
 				want.Accounted = c.cursor.Accounted
 			}
@@ -122,12 +122,12 @@ func TestManySlotsAreAccountedForInPortions(t *testing.T) {
 	now := at(t, "12:00:00")
 	c := pipeline.Cursor{Accounted: now.Add(-2 * 24 * time.Hour)}
 	first := p.Plan(c, Situation{}, now)
-	if len(first.Spans) != 1 || first.Spans[0].Count != atOnce || !first.Run.IsZero() || !first.Wake.Equal(now) {
+	if len(first.Spans) != 1 || first.Spans[0].Count != atOnce || !first.Run.IsZero() || !first.More || !first.Next.Equal(now.Add(time.Second)) {
 		t.Fatalf("%+v", first)
 	}
 	c.Accounted = first.Accounted
 	rest := p.Plan(c, Situation{}, now)
-	if len(rest.Spans) != 1 || rest.Spans[0].Count != 2*86400-atOnce-1 || !rest.Run.Equal(now) || !rest.Wake.Equal(now.Add(time.Second)) {
+	if len(rest.Spans) != 1 || rest.Spans[0].Count != 2*86400-atOnce-1 || !rest.Run.Equal(now) || rest.More || !rest.Next.Equal(now.Add(time.Second)) {
 		t.Errorf("%+v", rest)
 	}
 }

@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	longSleep = 30 * time.Second // the longest of the loop
 	grace     = time.Minute      // how long after its context has ended a step may still be on its way out
 	lastWrite = 10 * time.Second // bounds the journal's last writes when the daemon stops
 )
@@ -59,11 +60,11 @@ type Observer interface {
 
 // Options are for the service manager and for tests; the zero value is fine.
 type Options struct {
-	// Beat is called on every turn of the loop, at least once per Poll, for as long as all is well. It is not called
+	// Beat is called on every turn of the loop, and so at least every 30 s, for as long as all is well. It is not called
 	// while a step of some slot's work (the look at its data, the wait for its turn, its run) has outlived its context by
 	// more than a minute: what ignores its deadline will not end by itself, and the watchdog must fire.
 	Beat func()
-	// Poll is how long the loop sleeps at most, and how often a waiting slot looks again: 30 s if it is 0.
+	// Poll is how long the loop sleeps at most, if that is to be less than 30 s: whoever listens to Beat may be less patient.
 	Poll time.Duration
 	// Now is the wall clock. Sleeping is left to timers.
 	Now func() time.Time
@@ -89,10 +90,11 @@ type track struct {
 	next    *Job // takes over when the slot's work has ended
 	removed bool
 	work    *work    // going on; nil if none
-	outcome *outcome // of the work that ended, until the journal has it
+	verdict *verdict // of the work that ended, until the journal has it
 	busy    time.Time
 	cursor  pipeline.Cursor
-	wake    time.Time
+	due     time.Time // when the next slot comes due; zero if there is none, or it isn't known yet
+	more    bool      // slots that are due already wait for the next turn
 	last    pipeline.Span
 	trouble error // of the last turn
 }
@@ -108,8 +110,8 @@ func New(journal Journal, observer Observer, log *slog.Logger, jobs []Job, optio
 	if options.Random == nil {
 		options.Random = rand.N[time.Duration]
 	}
-	if options.Poll == 0 {
-		options.Poll = 30 * time.Second
+	if options.Poll <= 0 || options.Poll > longSleep {
+		options.Poll = longSleep
 	}
 	s := &Scheduler{
 		journal: journal, observer: observer, log: log, options: options, ended: make(chan *work), replaced: make(chan []Job, 1),
@@ -162,15 +164,19 @@ func (s *Scheduler) turn(ctx context.Context) time.Duration {
 				"hint", hintOr(t.trouble, "no slot is lost: the daemon tries again shortly; check the disk that holds the ledger"))
 		}
 	}
-	s.tracks = slices.DeleteFunc(s.tracks, func(t *track) bool { return t.removed && t.work == nil && t.outcome == nil })
+	s.tracks = slices.DeleteFunc(s.tracks, func(t *track) bool { return t.removed && t.work == nil && t.verdict == nil })
 	s.publish()
 	if s.healthy() {
 		s.options.Beat()
 	}
 	sleep := s.options.Poll
 	for now, i := s.now(), 0; i < len(s.tracks); i++ {
-		if t := s.tracks[i]; t.trouble == nil && t.work == nil && !t.wake.IsZero() {
-			sleep = min(sleep, t.wake.Sub(now))
+		switch t := s.tracks[i]; {
+		case t.trouble != nil || t.work != nil:
+		case t.more:
+			return 0
+		case !t.due.IsZero():
+			sleep = min(sleep, t.due.Sub(now))
 		}
 	}
 	return sleep
@@ -178,7 +184,7 @@ func (s *Scheduler) turn(ctx context.Context) time.Duration {
 
 // visit brings one job up to date with the clock.
 func (s *Scheduler) visit(ctx context.Context, t *track) error {
-	if err := s.settle(ctx, t); err != nil || t.removed {
+	if err := s.record(ctx, t); err != nil || t.removed {
 		return err
 	}
 	var err error
@@ -194,7 +200,7 @@ func (s *Scheduler) visit(ctx context.Context, t *track) error {
 			return err
 		}
 	}
-	t.wake = plan.Wake
+	t.due, t.more = plan.Next, plan.More
 	if !plan.Run.IsZero() {
 		s.begin(ctx, t, plan)
 	}
@@ -208,7 +214,7 @@ func (s *Scheduler) takeOver(ctx context.Context, t *track, plan Plan) (Plan, er
 		t.job, t.next = *t.next, nil
 		return plan, nil
 	}
-	if !plan.Run.IsZero() {
+	if plan.More || !plan.Run.IsZero() {
 		return plan, nil
 	}
 	now := s.now().Truncate(time.Second)
@@ -232,10 +238,10 @@ func (s *Scheduler) plan(ctx context.Context, t *track) (Plan, error) {
 	log := s.log.With("job", t.job.Name)
 	switch {
 	case plan.Rewound:
-		log.Warn("the clock was set back: the schedule begins anew from now", "accounted", t.cursor.Accounted, "next", plan.Wake,
+		log.Warn("the clock was set back: the schedule begins anew from now", "accounted", t.cursor.Accounted, "next", plan.Next,
 			"hint", "slots since then may run again; check the machine's time service")
 	case t.cursor.Accounted.IsZero():
-		log.Info("the schedule begins", "next", plan.Wake)
+		log.Info("the schedule begins", "next", plan.Next)
 	}
 	for _, span := range plan.Spans {
 		logSpan(log, span)
@@ -259,7 +265,7 @@ func (s *Scheduler) account(ctx context.Context, t *track, accounted time.Time, 
 func (s *Scheduler) begin(ctx context.Context, t *track, plan Plan) {
 	t.work = newWork(s, t, plan)
 	go func(w *work) {
-		w.outcome = w.do(ctx)
+		w.verdict = w.do(ctx)
 		s.ended <- w
 	}(t.work)
 }
@@ -267,31 +273,31 @@ func (s *Scheduler) begin(ctx context.Context, t *track, plan Plan) {
 // end takes a slot's work back.
 func (s *Scheduler) end(w *work) {
 	t := w.track
-	t.work, t.outcome = nil, w.outcome
-	if w.outcome != nil && w.outcome.span.Fate == pipeline.Ran {
-		t.busy = w.outcome.ended
+	t.work, t.verdict = nil, w.verdict
+	if w.verdict != nil && w.verdict.span.Fate == pipeline.Ran {
+		t.busy = w.verdict.ended
 	}
 }
 
-// settle records how a slot's work ended. It can be called again after an error.
-func (s *Scheduler) settle(ctx context.Context, t *track) error {
-	o := t.outcome
-	if o == nil {
+// record brings how a slot's work ended into the journal. It can be called again after an error.
+func (s *Scheduler) record(ctx context.Context, t *track) error {
+	v := t.verdict
+	if v == nil {
 		return nil
 	}
-	if !o.accounted {
-		if err := s.account(ctx, t, o.span.Last, []pipeline.Span{o.span}); err != nil {
+	if !v.accounted {
+		if err := s.account(ctx, t, v.span.Last, []pipeline.Span{v.span}); err != nil {
 			return err
 		}
-		o.accounted = true
-		o.report()
+		v.accounted = true
+		v.report()
 	}
-	if o.acted {
-		if err := s.journal.Saw(ctx, t.job.Name, o.value); err != nil {
+	if v.acted {
+		if err := s.journal.Saw(ctx, t.job.Name, v.value); err != nil {
 			return err
 		}
 	}
-	t.outcome = nil
+	t.verdict = nil
 	return nil
 }
 
@@ -314,7 +320,7 @@ func (s *Scheduler) drain(ctx context.Context) error {
 	defer cancel()
 	var errs []error
 	for _, t := range s.tracks {
-		if err := s.settle(ctx, t); err != nil {
+		if err := s.record(ctx, t); err != nil {
 			errs = append(errs, err)
 		}
 	}

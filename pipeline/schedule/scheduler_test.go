@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func TestASlotIsRunAtItsInstantPlusJitter(t *testing.T) {
 func TestAYearOfSlots(t *testing.T) {
 	inBubble(t, func(w *world) {
 		random := rand.New(rand.NewPCG(7, 7))
-		w.poll = 10 * time.Minute // twenty times fewer turns
+		w.prepare = func(s *Scheduler) { s.options.Poll = 10 * time.Minute } // twenty times fewer turns
 		job := w.job("leads", func(ctx context.Context, slot time.Time) (*pipeline.Summary, error) {
 			d := 2 * time.Minute
 			if slot.Unix()/900%50 == 0 {
@@ -252,6 +253,53 @@ func TestAPanicInTheConditionEndsItsSlotOnly(t *testing.T) {
 	})
 }
 
+func TestAPanicAtTheGateLeavesItFree(t *testing.T) {
+	inBubble(t, func(w *world) {
+		job := w.job("leads", nil)
+		job.Policy.StartDeadline = 2 * time.Minute
+		w.torn = true
+		w.start(job)
+		w.until(clock("00:18:00"))
+		w.want("fates", w.fates("leads"), "00:15 skipped: its turn could not be taken: panic: a torn page")
+		w.logged("level=ERROR", "the slot's turn could not be taken: another attempt follows", "a torn page", "hint=")
+		if n := len(w.gate("leads")); n != 0 {
+			t.Error("the gate is held by nobody")
+		}
+		w.locked(func() { w.torn = false })
+		w.until(clock("00:33:00"))
+		w.want("runs", w.begun("leads"), "00:30@00:30:00")
+	})
+}
+
+func TestAPanicInTheObserverChangesNothing(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.deaf = true
+		w.start(w.job("leads", nil), w.job("unopened", func(context.Context, time.Time) (*pipeline.Summary, error) {
+			return nil, errors.New("disk full")
+		}))
+		w.until(clock("00:33:00"))
+		w.want("fates", w.fates("leads"), "00:15 run", "00:30 run")
+		w.want("fates of runs that can't be opened", w.fates("unopened"), "00:15 run: failed: disk full", "00:30 run: failed: disk full")
+		w.logged("level=ERROR", "this is a bug", "a label too few", "stack=", "job=leads")
+	})
+}
+
+func TestASIGTERMBeforeTheRunBeginsIsNoFailure(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.start(w.job("leads", func(ctx context.Context, _ time.Time) (*pipeline.Summary, error) {
+			<-ctx.Done() // the ledger is busy until then
+			return nil, fmt.Errorf("open run in ledger: %w", ctx.Err())
+		}))
+		w.until(clock("00:16:00"))
+		w.halt()
+		w.want("fates", w.fates("leads"))
+		if text := w.text(); strings.Contains(text, "level=ERROR") || w.ended != 0 {
+			t.Errorf("the observer was told of %d runs, and the log has\n%s", w.ended, text)
+		}
+		w.logged("level=INFO", "slot stays due: the daemon is stopping")
+	})
+}
+
 func TestSIGTERMDrains(t *testing.T) {
 	inBubble(t, func(w *world) {
 		slow := w.job("slow", func(ctx context.Context, slot time.Time) (*pipeline.Summary, error) {
@@ -279,7 +327,7 @@ func TestSIGTERMDrains(t *testing.T) {
 	})
 }
 
-func TestARestartDoesNotSettleASlotThatWaits(t *testing.T) {
+func TestARestartDoesNotAccountForASlotThatWaits(t *testing.T) {
 	for stage, prepare := range map[string]func(w *world, job *Job){
 		"waiting for data":     func(_ *world, job *Job) { job.Condition = never("not yet") },
 		"waiting for its turn": func(w *world, _ *Job) { w.gate("leads") <- "a backfill" },
@@ -363,6 +411,22 @@ func TestTheBeatStopsWhenWorkOutlivesItsContext(t *testing.T) {
 			t.Errorf("%d beats when all was well again", n)
 		}
 	})
+}
+
+func TestTheLoopSleepsNoLongerThanItMay(t *testing.T) {
+	for poll, want := range map[time.Duration]int{0: 20, -time.Second: 20, time.Hour: 20, 30 * time.Second: 20, 10 * time.Second: 60, 500 * time.Millisecond: 1200} {
+		t.Run(poll.String(), func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				w.poll = poll
+				w.start(w.job("leads", nil))
+				before := w.beaten()
+				w.until(clock("00:10:00"))
+				if n := w.beaten() - before; n != want {
+					t.Errorf("%d beats in ten quiet minutes, want %d", n, want)
+				}
+			})
+		})
+	}
 }
 
 func TestASuspendIsNoReasonForTheBeatToStop(t *testing.T) {
@@ -458,6 +522,34 @@ func TestANewSpecSurvivesAJournalThatFails(t *testing.T) {
 		w.locked(func() { w.broken = nil })
 		w.until(clock("12:20:00"))
 		w.want("fates", w.fates("leads"), "12:15 run")
+	})
+}
+
+// What lies before the change is accounted for by the old spec, though it takes several turns.
+func TestANewSpecTakesOverAfterAllThatIsDue(t *testing.T) {
+	inBubble(t, func(w *world) {
+		seconds := w.job("leads", func(_ context.Context, slot time.Time) (*pipeline.Summary, error) {
+			return ended(slot, pipeline.OK, ""), nil
+		})
+		seconds.Policy.Spec = spec(t, "* * * * * *", nil)
+		w.cursors["leads"] = pipeline.Cursor{Accounted: midnight}
+		w.until(midnight.Add((atOnce + 1000) * time.Second))
+		began := time.Now().UTC()
+		w.prepare = func(s *Scheduler) { s.adopt([]Job{w.job("leads", nil)}) }
+		w.start(seconds)
+		w.until(began.Add(20 * time.Minute))
+		n := 0
+		for _, s := range w.spans["leads"] {
+			if !s.First.After(began) {
+				n += s.Count
+			}
+		}
+		if n != atOnce+1000 {
+			t.Errorf("%d slots have a fate, %d were due", n, atOnce+1000)
+		}
+		if at := w.runs[0]; !at.slot.Equal(began) || !at.at.Equal(began) {
+			t.Errorf("the newest slot was %s and ran at %s, want both %s", at.slot, at.at, began)
+		}
 	})
 }
 

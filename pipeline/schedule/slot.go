@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	recheck    = 30 * time.Second // between two looks at a condition, and between two attempts at a gate that fails
 	firstPause = 30 * time.Second // the longest pause before the second attempt; it doubles from attempt to attempt
 	doublings  = 3                // up to four minutes
 )
@@ -29,7 +30,7 @@ type work struct {
 	log     *slog.Logger
 	stage   atomic.Pointer[stage]
 	call    atomic.Pointer[call]
-	outcome *outcome
+	verdict *verdict
 }
 
 // stage is how far the work is.
@@ -43,8 +44,8 @@ type call struct {
 	expired atomic.Pointer[time.Time] // when its context ended
 }
 
-// outcome is the fate that a slot's work came to.
-type outcome struct {
+// verdict is the fate that a slot's work came to, and what goes with it into the journal and the log.
+type verdict struct {
 	span      pipeline.Span
 	ended     time.Time
 	report    func() // logs it
@@ -69,15 +70,15 @@ var (
 
 func newWork(s *Scheduler, t *track, plan Plan) *work {
 	w := &work{
-		Scheduler: s, track: t, job: t.job, slot: plan.Run, next: plan.Wake, seen: t.cursor.Seen,
+		Scheduler: s, track: t, job: t.job, slot: plan.Run, next: plan.Next, seen: t.cursor.Seen,
 		log: s.log.With("job", t.job.Name, "slot", plan.Run.Format(time.RFC3339)),
 	}
 	w.at("starting", "")
 	return w
 }
 
-// do returns the slot's outcome; nil if it stays due because the daemon stops.
-func (w *work) do(ctx context.Context) *outcome {
+// do returns the slot's verdict; nil if it stays due because the daemon stops.
+func (w *work) do(ctx context.Context) *verdict {
 	begun := w.now()
 	w.log.Info("slot started", "late_ms", begun.Sub(w.slot).Milliseconds())
 	startBy := w.notPastNext(begun.Add(w.job.Policy.StartDeadline))
@@ -95,9 +96,9 @@ func (w *work) do(ctx context.Context) *outcome {
 	if errors.Is(err, errStopped) {
 		return w.staysDue()
 	}
-	o := w.ran(summary, err, begun)
-	o.acted, o.value = err == nil && w.job.Condition != nil, value
-	return o
+	v := w.ran(summary, err, begun)
+	v.acted, v.value = err == nil && w.job.Condition != nil, value
+	return v
 }
 
 // awaitData waits for the job's condition and returns the value it had when it was met.
@@ -120,7 +121,7 @@ func (w *work) awaitData(ctx context.Context, until time.Time) (string, error) {
 			given = &skip{level: slog.LevelError, reason: "its condition could not be read: " + err.Error(), hint: pipeline.HintOf(err)}
 		}
 		w.at("waiting for data", given.reason)
-		if pipeline.ClassOf(err) == pipeline.Configuration || !w.pause(ctx, w.options.Poll, until) {
+		if pipeline.ClassOf(err) == pipeline.Configuration || !w.pause(ctx, recheck, until) {
 			return "", given
 		}
 	}
@@ -164,7 +165,7 @@ func (w *work) awaitTurn(ctx context.Context, until time.Time) error {
 		hint := hintOr(err, "check the disk that holds the ledger")
 		w.log.Error("the slot's turn could not be taken: another attempt follows", "error", err.Error(), "hint", hint)
 		w.at("waiting for its turn", err.Error())
-		if !w.pause(ctx, w.options.Poll, until) {
+		if !w.pause(ctx, recheck, until) {
 			return &skip{level: slog.LevelError, reason: "its turn could not be taken: " + err.Error(), hint: hint}
 		}
 	}
@@ -179,9 +180,15 @@ func busy(holder string) *skip {
 		hint: "let the other run or the backfill end, or stop it; the next slot tries again"}
 }
 
-// enter takes the gate and reads where the schedule stands; after an error the gate is not held.
+// enter takes the gate and reads where the schedule stands; after an error, a panic included, the gate is not held.
 func (w *work) enter(ctx context.Context, holder *string) (cursor pipeline.Cursor, err error) {
+	held := false
 	defer w.watch(ctx)()
+	defer func() {
+		if held && err != nil {
+			w.leave()
+		}
+	}()
 	defer w.caught(&err)
 	orphans, err := w.journal.Enter(ctx, w.job.Name, func(by string) {
 		*holder = by
@@ -190,14 +197,12 @@ func (w *work) enter(ctx context.Context, holder *string) (cursor pipeline.Curso
 	if err != nil {
 		return pipeline.Cursor{}, err
 	}
+	held = true
 	for _, id := range orphans {
 		w.log.Warn("an earlier run was found dead", "run_id", id,
 			"hint", "its process was killed or the machine went down; what it had not confirmed is sent again")
 	}
-	if cursor, err = w.journal.Cursor(ctx, w.job.Name); err != nil {
-		w.leave()
-	}
-	return cursor, err
+	return w.journal.Cursor(ctx, w.job.Name)
 }
 
 func (w *work) leave() {
@@ -207,8 +212,8 @@ func (w *work) leave() {
 	}
 }
 
-// run makes attempts until one settles the slot, all within the run deadline. The gate is held when it begins, and is not
-// when it returns. The error is errStopped if the daemon stopped it first.
+// run makes attempts until one is the last, all within the run deadline. The gate is held when it begins, and is not when it
+// returns. The error is errStopped if the daemon stopped it first.
 func (w *work) run(ctx context.Context) (*pipeline.Summary, error) {
 	limit := w.job.RunDeadline
 	last := w.notPastNext(w.now().Add(limit))
@@ -216,7 +221,11 @@ func (w *work) run(ctx context.Context) (*pipeline.Summary, error) {
 	defer cancel()
 	for {
 		summary, err := w.attempt(bounded)
-		if ctx.Err() != nil && err != nil && (summary == nil || summary.End == pipeline.Interrupted) {
+		stopped := ctx.Err() != nil && err != nil && (summary == nil || summary.End == pipeline.Interrupted)
+		if summary != nil || !stopped { // a run that a stop kept from beginning is none
+			w.tell(summary, err)
+		}
+		if stopped {
 			return nil, errStopped
 		}
 		if pipeline.ClassOf(err) != pipeline.TryAgain || w.tries >= w.job.Policy.Tries || bounded.Err() != nil {
@@ -253,38 +262,42 @@ func (w *work) attempt(ctx context.Context) (summary *pipeline.Summary, err erro
 	w.tries++
 	defer w.watch(ctx)()
 	defer w.leave()
-	defer func() {
-		if summary == nil && err != nil {
-			w.log.Error("the run failed", "error", err.Error(), "hint", pipeline.HintOf(err))
-		}
-		w.observer.RunEnded(w.job.Name, summary, err)
-	}()
 	defer w.caught(&err)
 	return w.job.Run(ctx, w.slot)
+}
+
+// tell tells log and observer of a run. An observer that panics does not change what the run was.
+func (w *work) tell(summary *pipeline.Summary, err error) {
+	if summary == nil && err != nil {
+		w.log.Error("the run failed", "error", err.Error(), "hint", pipeline.HintOf(err))
+	}
+	var ignored error
+	defer w.caught(&ignored)
+	w.observer.RunEnded(w.job.Name, summary, err)
 }
 
 // caught turns a panic into an error: it ends this slot's work and nothing else.
 func (w *work) caught(err *error) {
 	if p := recover(); p != nil {
 		w.log.Error("the slot's work panicked: this is a bug", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		*err = &pipeline.Problem{Err: fmt.Errorf("panic: %v", p), Hint: "this is a bug in scored: report it with the stack in the log"}
+		*err = pipeline.Panicked(p)
 	}
 }
 
-// staysDue is the outcome of a slot that the next start of the daemon takes up.
-func (w *work) staysDue() *outcome {
+// staysDue is the verdict of a slot that the next start of the daemon takes up.
+func (w *work) staysDue() *verdict {
 	w.log.Info("slot stays due: the daemon is stopping")
 	return nil
 }
 
-// skipped is the outcome of a slot that gets no run.
-func (w *work) skipped(err error) *outcome {
+// skipped is the verdict of a slot that gets no run.
+func (w *work) skipped(err error) *verdict {
 	var why *skip
 	if !errors.As(err, &why) {
 		why = &skip{level: slog.LevelError, reason: err.Error()}
 	}
 	span := pipeline.Span{First: w.slot, Last: w.slot, Count: 1, Fate: pipeline.Skipped, Reason: why.reason}
-	return &outcome{span: span, ended: w.now(), report: func() {
+	return &verdict{span: span, ended: w.now(), report: func() {
 		attrs := []any{"reason", why.reason}
 		if why.hint != "" {
 			attrs = append(attrs, "hint", why.hint)
@@ -293,8 +306,8 @@ func (w *work) skipped(err error) *outcome {
 	}}
 }
 
-// ran is the outcome of a slot that got a run, however that ended.
-func (w *work) ran(summary *pipeline.Summary, err error, begun time.Time) *outcome {
+// ran is the verdict of a slot that got a run, however that ended.
+func (w *work) ran(summary *pipeline.Summary, err error, begun time.Time) *verdict {
 	span := pipeline.Span{First: w.slot, Last: w.slot, Count: 1, Fate: pipeline.Ran}
 	end, reason := pipeline.OK, ""
 	if err != nil {
@@ -309,7 +322,7 @@ func (w *work) ran(summary *pipeline.Summary, err error, begun time.Time) *outco
 		span.Reason = because(string(end), reason)
 		attrs = append(attrs, "reason", reason)
 	}
-	return &outcome{span: span, ended: w.now(), report: func() { w.log.Info("slot ended", append(attrs, "end", end)...) }}
+	return &verdict{span: span, ended: w.now(), report: func() { w.log.Info("slot ended", append(attrs, "end", end)...) }}
 }
 
 // at notes how far the work is.

@@ -48,6 +48,24 @@ func TestASlotWaitsForItsData(t *testing.T) {
 	})
 }
 
+// A watchdog of two seconds must not have the warehouse asked every half second.
+func TestAConditionIsLookedAtEveryHalfMinuteHoweverOftenTheLoopTurns(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.poll = 500 * time.Millisecond
+		looks := 0
+		job := w.job("leads", nil)
+		job.Condition = condition(func(time.Time, string) (string, bool, string, error) {
+			looks++
+			return "", false, "not yet", nil
+		})
+		w.start(job)
+		w.until(clock("00:19:59"))
+		if looks != 10 {
+			t.Errorf("%d looks in five minutes, want 10", looks)
+		}
+	})
+}
+
 func TestASlotWhoseDataDoesNotComeIsSkipped(t *testing.T) {
 	for _, c := range []struct {
 		name      string

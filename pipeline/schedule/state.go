@@ -46,7 +46,7 @@ func (s *Scheduler) publish() {
 	views := make([]view, len(s.tracks))
 	for i, t := range s.tracks {
 		state := JobState{
-			Name: t.job.Name, Next: t.wake, Paused: t.cursor.Paused, PausedWhy: t.cursor.PausedWhy, Last: t.last, Removed: t.removed,
+			Name: t.job.Name, Next: t.due, Paused: t.cursor.Paused, PausedWhy: t.cursor.PausedWhy, Last: t.last, Removed: t.removed,
 		}
 		if t.trouble != nil {
 			state.Trouble = t.trouble.Error()

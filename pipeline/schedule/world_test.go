@@ -38,13 +38,16 @@ type world struct {
 	gates   map[string]chan string // holds the holder
 	orphans []string               // the next Enter finds them
 	broken  error                  // what every write of the journal fails with
+	torn    bool                   // reading a cursor panics, but for the loop
+	deaf    bool                   // the observer panics when it is told of a run
 	shut    error                  // what Enter fails with
 	runs    []attempt              // in the order in which they were begun
 	counted map[string]int         // slots that the observer was told of
 	ended   int                    // runs that the observer was told of
 	beats   int
-	set     time.Duration // how far the clock was set
-	poll    time.Duration // 0: as the daemon's
+	set     time.Duration    // how far the clock was set
+	poll    time.Duration    // as an option
+	prepare func(*Scheduler) // changes a scheduler before its loop begins; may be nil
 	lines   bytes.Buffer
 
 	scheduler *Scheduler
@@ -93,6 +96,9 @@ func (w *world) start(jobs ...Job) {
 		Poll:   w.poll,
 		Random: func(limit time.Duration) time.Duration { return limit - time.Second },
 	})
+	if w.prepare != nil {
+		w.prepare(w.scheduler)
+	}
 	done := make(chan error, 1)
 	go func(s *Scheduler) { done <- s.Run(ctx) }(w.scheduler)
 	w.stop = func() error {
@@ -255,9 +261,12 @@ func (w *world) state(job string) JobState {
 
 // The journal.
 
-func (w *world) Cursor(_ context.Context, job string) (pipeline.Cursor, error) {
+func (w *world) Cursor(ctx context.Context, job string) (pipeline.Cursor, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if _, slots := ctx.Deadline(); w.torn && slots {
+		panic("a torn page")
+	}
 	return w.cursors[job], nil
 }
 
@@ -349,4 +358,11 @@ func (w *world) SlotsAccounted(job string, spans []pipeline.Span) {
 	})
 }
 
-func (w *world) RunEnded(string, *pipeline.Summary, error) { w.locked(func() { w.ended++ }) }
+func (w *world) RunEnded(string, *pipeline.Summary, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended++
+	if w.deaf {
+		panic("a label too few")
+	}
+}

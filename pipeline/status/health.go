@@ -15,7 +15,7 @@ const beatBound = 90 * time.Second
 
 // healthz says whether the daemon's loop makes progress; whether runs succeed is readyz's question.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
-	if words := s.stalled(time.Now()); words != "" {
+	if words := s.stalled(); words != "" {
 		answer(w, http.StatusServiceUnavailable, "stalled", words)
 		return
 	}
@@ -23,8 +23,8 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 }
 
 // stalled says in words that the daemon's loop makes no progress; "" if it does.
-func (s *Server) stalled(now time.Time) string {
-	age := now.Sub(time.Unix(0, s.beat.Load()))
+func (s *Server) stalled() string {
+	age := time.Since(*s.beat.Load())
 	if age < beatBound {
 		return ""
 	}
@@ -65,7 +65,7 @@ type state string
 
 const (
 	fresh   state = "fresh"
-	waiting state = "waiting" // for the first success: the daemon has only just started
+	waiting state = "waiting" // for the first success ever: the daemon has only just started
 	stale   state = "stale"
 	paused  state = "paused"
 	unknown state = "unknown" // the ledger can't be read
@@ -78,8 +78,9 @@ type freshness struct {
 	words string
 }
 
-// freshnessOf judges a job: the newest as-of that was delivered may be as old as the job's bound. A process that has just
-// started has as much time for its first success. A paused job is as old as whoever paused it wants it to be.
+// freshnessOf judges a job: the newest as-of that was delivered may be as old as the job's bound, however young the process
+// is: one that crashes again and again must not look well. Only a job that never had a success gets the bound's time from
+// the start of the process on. A paused job is as old as whoever paused it wants it to be.
 func freshnessOf(ctx context.Context, board Board, job Job, started, now time.Time) (freshness, error) {
 	s, err := stand(ctx, board, job)
 	if err != nil {
@@ -95,7 +96,7 @@ func freshnessOf(ctx context.Context, board Board, job Job, started, now time.Ti
 		f.state, f.words = paused, fmt.Sprintf("paused since %s%s; %s", stamp(job.Paused), because(job.Why), known)
 	case s.success != nil && now.Sub(s.success.AsOf) <= job.Bound:
 		f.state, f.words = fresh, "fresh: "+known
-	case now.Sub(started) <= job.Bound:
+	case s.success == nil && now.Sub(started) <= job.Bound:
 		f.state, f.words = waiting, fmt.Sprintf("waiting: the daemon started %s ago; %s%s", span(now.Sub(started)), known, also(lastWords(s.last)))
 	default:
 		f.state, f.words = stale, fmt.Sprintf("stale: %s; %s are allowed%s", known, span(job.Bound), also(lastWords(s.last)))

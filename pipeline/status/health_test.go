@@ -34,6 +34,17 @@ func TestHealthFollowsTheLoop(t *testing.T) {
 	})
 }
 
+// The wall clock may be set forward or back meanwhile.
+func TestTheBeatIsHeldAgainstAClockThatNobodySets(t *testing.T) {
+	s := status.New(quarters(time.Now()), quiet())
+	for _, beat := range []func(){func() {}, s.Beat} {
+		beat()
+		if last := s.LastBeat(); last == last.Round(0) {
+			t.Errorf("the beat %s has no monotonic reading", last)
+		}
+	}
+}
+
 // Whatever becomes of its runs, a loop that turns is healthy: to restart it would help nobody.
 func TestHealthIsNotFreshness(t *testing.T) {
 	if got := get(status.New(quarters(time.Now()), quiet()), "/healthz"); got.code != 200 {
@@ -69,7 +80,9 @@ func TestReadiness(t *testing.T) {
 		"never a success":                                 {0, nil, nil, 503, "stale: no run has succeeded yet; 44 min are allowed"},
 		"a young process waits":                           {44, nil, started(0), 200, "waiting: the daemon started 44 min ago; no run has succeeded yet"},
 		"but not for ever":                                {45, nil, started(0), 503, "stale: no run has succeeded yet"},
-		"a young process, an old success":                 {60, []run{{0, "ok", nil}}, started(40), 200, "waiting: the daemon started 20 min ago; scores are as of 2026-11-22T12:00:00Z"},
+		"a young process, an old success":                 {60, []run{{0, "ok", nil}}, started(59), 503, "stale: scores are as of 2026-11-22T12:00:00Z, 1 h ago; 44 min are allowed"},
+		"a young process, a fresh success":                {30, []run{{0, "ok", nil}}, started(29), 200, "fresh: scores are as of 2026-11-22T12:00:00Z"},
+		"a young process whose runs fail":                 {30, []run{{15, "failed", down}}, started(14), 200, "waiting: the daemon started 16 min ago; no run has succeeded yet; the last run"},
 		"a manual run counts":                             {60, []run{{0, "ok", nil}, {30, "ok", manual}}, nil, 200, "as of 2026-11-22T12:30:00Z"},
 		"a filling backfill doesn't":                      {60, []run{{0, "ok", nil}, {30, "ok", fill}}, nil, 503, "as of 2026-11-22T12:00:00Z"},
 		"nor one that delivers":                           {60, []run{{0, "ok", nil}, {30, "ok", backfill}}, nil, 503, "as of 2026-11-22T12:00:00Z"},

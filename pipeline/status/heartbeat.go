@@ -7,13 +7,18 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"scored/pipeline"
 )
 
-// pingTimeout bounds one ping.
-const pingTimeout = 10 * time.Second
+const (
+	pingTimeout   = 10 * time.Second // bounds one ping
+	closePatience = 2 * time.Second  // how long pings may go on when the heartbeat is closed
+)
+
+var errCutOff = errors.New("it was cut off, as the daemon stops or has read another config")
 
 // Heartbeat tells a dead man's switch of every success. A switch that hears nothing for too long calls a person.
 type Heartbeat struct {
@@ -21,8 +26,9 @@ type Heartbeat struct {
 	host    string
 	client  *http.Client
 	log     *slog.Logger
-	pending chan struct{} // at most one ping waits: it speaks for the later ones, too
-	stop    context.CancelFunc
+	pending chan struct{}           // at most one ping waits: it speaks for the later ones, too
+	finish  context.CancelFunc      // ends the loop when no ping waits
+	cutOff  context.CancelCauseFunc // ends the ping that is on its way
 	stopped chan struct{}
 }
 
@@ -36,9 +42,10 @@ func NewHeartbeat(address pipeline.Secret, log *slog.Logger) (*Heartbeat, error)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true // minutes lie between two pings
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cutOff := context.WithCancelCause(context.Background())
+	open, finish := context.WithCancel(ctx)
 	h := &Heartbeat{
-		url: address, host: u.Host, log: log, stop: stop,
+		url: address, host: u.Host, log: log, finish: finish, cutOff: cutOff,
 		client: &http.Client{
 			Transport:     transport,
 			Timeout:       pingTimeout,
@@ -47,7 +54,7 @@ func NewHeartbeat(address pipeline.Secret, log *slog.Logger) (*Heartbeat, error)
 		pending: make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 	}
-	go h.loop(ctx)
+	go h.loop(ctx, open)
 	return h, nil
 }
 
@@ -62,23 +69,38 @@ func (h *Heartbeat) RunEnded(_ string, summary *pipeline.Summary, _ error) {
 	}
 }
 
-// Close stops pinging, and cuts a ping off that is on its way.
+// Close ends the heartbeat. A ping that waits or is on its way has two seconds to get through: a switch that watches a
+// daily job would else call somebody because the daemon was restarted just after a success.
 func (h *Heartbeat) Close() {
-	h.stop()
+	h.finish()
+	patience := time.AfterFunc(closePatience, func() { h.cutOff(errCutOff) })
+	defer patience.Stop()
 	<-h.stopped
+	h.cutOff(nil)
 }
 
-func (h *Heartbeat) loop(ctx context.Context) {
+// loop sends what waits until open has ended and nothing waits any more, or ctx has ended.
+func (h *Heartbeat) loop(ctx, open context.Context) {
 	defer close(h.stopped)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-h.pending:
-		}
-		if err := h.ping(ctx); err != nil && ctx.Err() == nil {
+	for ctx.Err() == nil && h.await(open) {
+		if err := h.ping(ctx); err != nil {
 			h.log.Warn("the heartbeat did not get through", "host", h.host, "error", err.Error())
 		}
+	}
+}
+
+// await returns true when a ping is to be sent, and false if none waits when open has ended.
+func (h *Heartbeat) await(open context.Context) bool {
+	select {
+	case <-h.pending:
+		return true
+	case <-open.Done():
+	}
+	select {
+	case <-h.pending:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -88,6 +110,9 @@ func (h *Heartbeat) ping(ctx context.Context) error {
 		return errors.New("make request") // the reason would hold the address
 	}
 	resp, err := h.client.Do(req)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if failed := (*url.Error)(nil); errors.As(err, &failed) {
 		return failed.Err // without the address
 	} else if err != nil {
@@ -95,7 +120,7 @@ func (h *Heartbeat) ping(ctx context.Context) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("it answered %s", http.StatusText(resp.StatusCode))
+		return errors.New(strings.TrimSpace(fmt.Sprintf("it answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))))
 	}
 	return nil
 }

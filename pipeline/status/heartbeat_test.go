@@ -20,8 +20,8 @@ const token = "b1946ac9-secret"
 
 // wire is a transport that counts what is on it, and answers when the test lets it.
 type wire struct {
-	sent, flying, most atomic.Int32
-	hold               chan struct{} // nil: answers at once
+	sent, answered, flying, most atomic.Int32
+	hold                         chan struct{} // nil: answers at once
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -35,6 +35,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, r.Context().Err()
 		}
 	}
+	w.answered.Add(1)
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 }
 
@@ -116,20 +117,79 @@ func TestAPingIsGivenUpAfterTenSeconds(t *testing.T) {
 	})
 }
 
+// A reload or a restart just after a daily job's success must not look to the switch as if there had been none.
+func TestCloseLetsPingsThrough(t *testing.T) {
+	for name, c := range map[string]struct {
+		successes int32         // before Close
+		delay     time.Duration // of the answers
+	}{
+		"no success":                                  {0, 0},
+		"a success just now":                          {1, 0},
+		"a success just now, and a slow answer":       {1, time.Second},
+		"a ping on its way, and one that waits":       {2, time.Second},
+		"an answer just before the ping would be cut": {1, 1999 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 { // a goroutine that has two things to do may do either first
+				synctest.Test(t, func(t *testing.T) {
+					var log lines
+					w := wire{hold: make(chan struct{})}
+					h := heartbeat(t, &w, &log)
+					for range c.successes {
+						synctest.Wait() // until the one before is on its way
+						h.RunEnded(job, ended(pipeline.OK), nil)
+					}
+					start := time.Now()
+					time.AfterFunc(c.delay, func() { close(w.hold) })
+					h.Close()
+					if took := time.Since(start); took != c.delay || w.answered.Load() != c.successes || log.String() != "" {
+						t.Errorf("closed after %s with %d of %d pings answered, and the log has %q", took, w.answered.Load(), c.successes, log.String())
+					}
+					synctest.Wait()
+				})
+			}
+		})
+	}
+}
+
 // The bubble ends only when every goroutine of the heartbeat has.
 func TestCloseCutsAPingOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log lines
 		w := wire{hold: make(chan struct{})}
 		h := heartbeat(t, &w, &log)
-		h.RunEnded(job, ended(pipeline.OK), nil)
-		synctest.Wait()
+		for range 2 { // one on its way, one that waits
+			h.RunEnded(job, ended(pipeline.OK), nil)
+			synctest.Wait()
+		}
 		start := time.Now()
 		h.Close()
-		if took := time.Since(start); took != 0 || w.flying.Load() != 0 || log.String() != "" {
-			t.Errorf("closed after %s with %d pings on the way, and the log has %q", took, w.flying.Load(), log.String())
+		if took := time.Since(start); took != 2*time.Second || w.flying.Load() != 0 || w.answered.Load() != 0 {
+			t.Errorf("closed after %s with %d pings on the way and %d answered", took, w.flying.Load(), w.answered.Load())
+		}
+		if text := log.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "it was cut off, as") {
+			t.Errorf("the log has %q", text)
+		}
+		h.Close() // and again, at once
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("the second Close took %s", took-2*time.Second)
 		}
 	})
+}
+
+func TestAnErrorStatusIsLoggedByNumberAndText(t *testing.T) {
+	for code, want := range map[int]string{503: `error="it answered 503 Service Unavailable"`, 404: `error="it answered 404 Not Found"`, 599: `error="it answered 599"`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		warned := make(chan string, 1)
+		h, err := status.NewHeartbeat(pipeline.Secret(server.URL), logTo(warned))
+		check(t, err)
+		h.RunEnded(job, ended(pipeline.OK), nil)
+		if line := <-warned; !strings.Contains(line, want) {
+			t.Errorf("%d: the log has %q, want %s", code, line, want)
+		}
+		h.Close()
+		server.Close()
+	}
 }
 
 // Whoever knows the address can keep the switch quiet while the daemon is dead.

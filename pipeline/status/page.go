@@ -80,7 +80,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) view(ctx context.Context, now time.Time) view {
 	v := view{Now: now, Style: template.CSS(style), Process: s.board.Process(), Quotas: quotas(s.board)} //nolint:gosec // our own file
-	if words := s.stalled(now); words != "" {
+	if words := s.stalled(); words != "" {
 		v.Problems = append(v.Problems, words)
 	}
 	if v.Process.Refusal != "" {

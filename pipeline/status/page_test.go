@@ -91,6 +91,8 @@ func TestThePageSaysHowThingsStand(t *testing.T) {
 			"\nSomething is wrong\nthe config was refused when it was last read: the one before is in force\n", "1 d ago, refused", "scored.yaml:47: unknown key\n-> mend <it>\n"}},
 		"nothing yet": {0, func(b *board) { b.runs, b.process.Started = nil, noon.Add(-time.Minute) }, []string{
 			"\nNothing is stale, but:\nlead_scoring: waiting: the daemon started 1 min ago; no run has succeeded yet\n", "\nLast success\nnone yet\n", "\nNo run yet.\n"}},
+		"just started, with an old success": {60, func(b *board) { b.process.Started = noon.Add(59 * time.Minute) }, []string{
+			"\nSomething is wrong\nlead_scoring is stale: scores are as of 2026-11-22T12:00:00Z, 1 h ago; 44 min are allowed", "\nlead_scoring stale\n"}},
 		"no job": {0, func(b *board) { b.jobs = nil }, []string{"There is nothing to do: the config has no job with a schedule"}},
 		"an unreadable ledger": {5, func(b *board) { b.err = errors.New("disk I/O error") }, []string{
 			"\nSomething is wrong\nlead_scoring is unknown: the ledger can't be read: read the runs of lead_scoring: disk I/O error\n", "\nlead_scoring unknown\n"}},

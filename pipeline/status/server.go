@@ -27,7 +27,7 @@ type Server struct {
 	metrics  *metrics
 	template *template.Template
 	handler  http.Handler
-	beat     atomic.Int64 // Unix nanoseconds
+	beat     atomic.Pointer[time.Time] // with its monotonic reading: a step of the clock is neither a stall nor a beat
 }
 
 // New makes a server that asks the board.
@@ -44,7 +44,10 @@ func New(board Board, log *slog.Logger) *Server {
 }
 
 // Beat says that the daemon's loop has turned.
-func (s *Server) Beat() { s.beat.Store(time.Now().UnixNano()) }
+func (s *Server) Beat() {
+	now := time.Now()
+	s.beat.Store(&now)
+}
 
 // SlotsAccounted counts slots whose fate is settled.
 func (s *Server) SlotsAccounted(job string, spans []pipeline.Span) {

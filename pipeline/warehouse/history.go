@@ -90,7 +90,7 @@ func (h *History) hints() hints {
 		denied: fmt.Sprintf(`Let an administrator run: CREATE SCHEMA IF NOT EXISTS %[1]s; GRANT USAGE, CREATE ON SCHEMA %[1]s TO "%[2]s"; `+
 			`and, for tables that another user made, GRANT SELECT, INSERT, DELETE ON ALL TABLES IN SCHEMA %[1]s TO "%[2]s". `+
 			`Or keep no history: warehouse.history_schema: ""`, h.schema, h.connector.driver.User),
-		mistake: fmt.Sprintf("A table in schema %s is not as this version makes it: rename that table, and the next run makes a new one.", h.schema),
+		mistake: fmt.Sprintf("A table in schema %s is not as this version makes it: rename that table, and run once with --full: a new one is made.", h.schema),
 		data:    fmt.Sprintf("A value does not fit its column in schema %s: was the table made by hand?", h.schema),
 	}
 }

@@ -11,9 +11,9 @@ import (
 // preserve keeps what the history says of later instants as it is. A score has a row where it differs from the one before;
 // so where the job's next run found the very score that this batch is going to replace, it has no row, and would read as if
 // it had found the new one. It gets its row now. Doing so before the batch makes a crash in between harmless, and doing it
-// twice adds nothing. A live run has no later one, and nothing to preserve.
+// twice adds nothing. A slot's run has no later one, and nothing to preserve.
 func (w *scoreWriter) preserve(ctx context.Context, batch []pipeline.Change) error {
-	if w.run.Trigger != pipeline.Fill && w.run.Trigger != pipeline.Backfill {
+	if w.run.Trigger == pipeline.Scheduled {
 		return nil
 	}
 	st := historyStatement{place: fmt.Sprintf("insert into %s.%s what later runs found", w.schema, w.table.name)}

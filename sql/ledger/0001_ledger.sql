@@ -1,30 +1,22 @@
--- The local record of runs, of what each target confirmed and of each job's schedule. Instants are Unix milliseconds, UTC.
+-- The local record of runs and of what each target confirmed. Instants are Unix milliseconds, UTC.
 
 CREATE TABLE runs (
-    number    INTEGER PRIMARY KEY,      -- in order of beginning
-    id        TEXT    NOT NULL UNIQUE,
-    job       TEXT    NOT NULL,
-    cause     TEXT    NOT NULL,         -- schedule, manual, fill, backfill
-    slot      INTEGER,                  -- the schedule's instant; NULL for any other cause
-    as_of     INTEGER NOT NULL,
-    attempt   INTEGER NOT NULL,
-    version   INTEGER NOT NULL,
-    started   INTEGER NOT NULL,
-    ended     INTEGER,                  -- NULL while the run is open
-    outcome   TEXT,                     -- ok, partial, failed, interrupted
-    reason    TEXT,
-    summary   TEXT,                     -- JSON; NULL for a run that was found open
-    cut       INTEGER NOT NULL DEFAULT 0, -- rows beyond those kept in rejected and refused
-    published INTEGER NOT NULL DEFAULT 0, -- 1 once it is in the warehouse's run log
+    number  INTEGER PRIMARY KEY,      -- in order of beginning
+    id      TEXT    NOT NULL UNIQUE,
+    job     TEXT    NOT NULL,
+    slot    INTEGER,                  -- NULL for a run started by hand
+    as_of   INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    ended   INTEGER,                  -- NULL while the run is open
+    outcome TEXT,                     -- ok, partial, failed, interrupted
+    reason  TEXT,
+    summary TEXT,                     -- JSON; NULL for a run that was found open
+    cut     INTEGER NOT NULL DEFAULT 0, -- rows beyond those kept in rejected and refused
     UNIQUE (job, as_of, attempt),
-    CHECK ((cause = 'schedule') = (slot IS NOT NULL)),
     CHECK ((ended IS NULL) = (outcome IS NULL))
 ) STRICT;
-
--- What is asked at every turn must not cost more with every run that was ever made.
-CREATE INDEX runs_open ON runs (job) WHERE ended IS NULL;
-CREATE INDEX runs_unpublished ON runs (job) WHERE ended IS NOT NULL AND published = 0;
-CREATE INDEX runs_scheduled ON runs (job) WHERE cause = 'schedule';
 
 -- A job's target, and the org (or database) it turned out to be.
 CREATE TABLE targets (
@@ -46,7 +38,6 @@ CREATE TABLE confirmed (
     model   TEXT    NOT NULL,
     version INTEGER NOT NULL,
     doubted INTEGER NOT NULL DEFAULT 0, -- 1 until it is confirmed again
-    filled  INTEGER NOT NULL,           -- 1 if it came from a backfill that only fills
     PRIMARY KEY (target, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -85,36 +76,3 @@ CREATE TABLE refused (
     created INTEGER NOT NULL,
     PRIMARY KEY (run, row)
 ) STRICT, WITHOUT ROWID;
-
--- A run's log.
-CREATE TABLE lines (
-    run  INTEGER NOT NULL REFERENCES runs (number),
-    row  INTEGER NOT NULL,
-    line TEXT    NOT NULL,
-    PRIMARY KEY (run, row)
-) STRICT, WITHOUT ROWID;
-
--- Where each job's schedule stands.
-CREATE TABLE jobs (
-    name       TEXT PRIMARY KEY,
-    accounted  INTEGER,                  -- the last slot that has a fate; NULL before the job's first turn
-    paused     INTEGER,                  -- since when; NULL if it isn't
-    paused_why TEXT NOT NULL DEFAULT '',
-    seen       TEXT NOT NULL DEFAULT ''  -- its condition's value when that was last acted on
-) STRICT, WITHOUT ROWID;
-
--- What became of each slot of a schedule: one row for a slot, or for several in a row with the same fate.
-CREATE TABLE slots (
-    number INTEGER PRIMARY KEY,          -- in order of recording
-    job    TEXT    NOT NULL,
-    first  INTEGER NOT NULL,
-    last   INTEGER NOT NULL,
-    count  INTEGER NOT NULL,
-    fate   TEXT    NOT NULL,             -- run, skipped, missed
-    reason TEXT    NOT NULL,
-    run    TEXT    NOT NULL,             -- the id of the last run that was made for it, '' if none was
-    at     INTEGER NOT NULL,             -- when this was recorded
-    CHECK (first <= last AND count > 0)
-) STRICT;
-
-CREATE INDEX slots_by_job ON slots (job, number);
