@@ -112,7 +112,11 @@ func misread(text string, t reflect.Type) string {
 			return fmt.Sprintf("%q is not a whole number from 0 to %d", text, maxInt)
 		}
 	case durationType:
-		if d, err := time.ParseDuration(text); err != nil || d <= 0 {
+		d, err := time.ParseDuration(text)
+		if err == nil && d <= 0 {
+			return fmt.Sprintf("%q is not longer than 0s", text)
+		}
+		if err != nil {
 			return fmt.Sprintf("%q is not a duration with a unit, such as 30s or 10m", text)
 		}
 	case levelType:

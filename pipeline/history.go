@@ -18,11 +18,21 @@ type Keep struct {
 
 // keepScores appends to the history the scores that differ from its newest. The newest run of all is held against what the
 // ledger knows the history to have, which costs no query; one in the past against the history itself, as of then.
-func (w *work) keepScores(ctx context.Context, scores []Score) error {
+func (w *work) keepScores(ctx context.Context, scores []Score) (err error) {
 	if w.Keep == nil {
 		return nil
 	}
 	history := w.Keep.History
+	s := TargetSummary{Target: history.Name()}
+	start := time.Now()
+	defer func() {
+		w.summary.Stages.History = time.Since(start).Milliseconds()
+		if err != nil {
+			s.Error = err.Error()
+			err = fmt.Errorf("append scores to %s: %w", history.Name(), err)
+		}
+		w.summary.History = &s
+	}()
 	d := w.delivery(Target{Sink: history, Shape: history.Shape()}, w.Keep.Decide)
 	swept, err := w.Ledger.Swept(ctx, w.Job, history.Name())
 	if err != nil {
@@ -37,24 +47,22 @@ func (w *work) keepScores(ctx context.Context, scores []Score) error {
 			return history.Newest(ctx, w.Job, w.run.Version)
 		}
 	}
-	start := time.Now()
-	s, err := d.deliver(ctx, scores, w.full)
-	w.summary.Stages.History = time.Since(start).Milliseconds()
-	w.summary.History = &s
+	s, err = d.deliver(ctx, scores, w.full)
 	w.refused = append(w.refused, d.refused...)
-	if err != nil {
-		return fmt.Errorf("append scores to %s: %w", history.Name(), err)
-	}
-	return nil
+	return err
 }
 
 // publishEarlier appends the runs before this one that the warehouse's run log lacks.
 func (w *work) publishEarlier(ctx context.Context) error {
-	ids, err := w.publish(ctx)
-	if err == nil && len(ids) > 0 {
-		err = w.Ledger.Published(ctx, ids)
+	for {
+		ids, err := w.publish(ctx)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := w.Ledger.Published(ctx, ids); err != nil || len(ids) < maxPublished {
+			return err
+		}
 	}
-	return err
 }
 
 // publishAll appends this run, too. A run whose warehouse did not answer, or that was told to stop, leaves that to the next.

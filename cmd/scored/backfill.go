@@ -255,9 +255,9 @@ func (b *backfill) fail(end time.Time, code exit, hint string) {
 	b.code, b.hint = code, hint
 }
 
-// codeOf is the exit code of a window that failed. Its words are printed by then.
+// codeOf is the exit code of a window that is not done. Its words are printed by then.
 func codeOf(s *pipeline.Summary, err error) exit {
-	if s != nil {
+	if s != nil && (s.End != pipeline.Partial || err == nil) {
 		err = endCode(s, err)
 	}
 	return exit(exitCode(err))

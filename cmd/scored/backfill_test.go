@@ -495,6 +495,24 @@ func TestAWindowInBetweenLeavesTheLaterOnesAsTheyWere(t *testing.T) {
 	historyReads(t, w, c, s.AsOf)
 }
 
+// A run that did not reach its target looked at the history all the same.
+func TestAWindowBeforeARunWithoutATargetLeavesThatAsItWas(t *testing.T) {
+	w := newWorld(t)
+	c := config(t)
+	from := midnight(w, 9)
+	at := func(days int) string { return stamp(from.AddDate(0, 0, days)) }
+	scored(t, "run", leads, "-c", c, "--as-of", at(3)).want(t, exitOK)
+	w.Org.Inject(fakeorg.Fault{Method: http.MethodPatch, Times: -1, Status: http.StatusBadRequest, Body: fakeorg.Errors("INVALID_FIELD", "")})
+	scored(t, "run", leads, "-c", c, "--as-of", at(9)).want(t, exitConfiguration)
+	w.Org.ClearFaults()
+	scored(t, "backfill", leads, "-c", c, "--from", at(3), "--to", at(6), "--step", "3d").want(t, exitOK)
+	for _, days := range []int{3, 6, 9} {
+		historyReads(t, w, c, from.AddDate(0, 0, days))
+	}
+	s := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t)
+	historyReads(t, w, c, s.AsOf)
+}
+
 // historyAgrees checks that the newest rows of the history up to an instant are what the job gives as of it, and that none
 // was appended as of it that the job does not give.
 func historyAgrees(t *testing.T, w *world.World, config string, asOf time.Time) {

@@ -73,7 +73,7 @@ func (b *board) Jobs() []status.Job {
 func (j *daemonJob) show(state schedule.JobState) status.Job {
 	shown := status.Job{
 		Name: j.config.Name, Schedule: j.policy.Spec.String(), Model: j.runner.Model.Name(), Digest: j.runner.Model.Digest(),
-		Next: state.Next, Bound: j.bound(time.Now()), Paused: state.Paused, Why: state.PausedWhy,
+		Next: state.Next, Bound: j.bound(time.Now()), Paused: state.Paused, Why: state.PausedWhy, Trouble: state.Trouble,
 	}
 	for _, t := range j.runner.Targets {
 		shown.Targets = append(shown.Targets, t.Sink.Name())

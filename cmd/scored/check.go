@@ -20,6 +20,7 @@ import (
 	"scored/pipeline/ledger"
 	"scored/pipeline/model"
 	"scored/pipeline/model/referee"
+	"scored/pipeline/status"
 )
 
 // refereeTolerance is how far leaves' probability may lie from ours: it sums in another order.
@@ -47,6 +48,7 @@ func checkCommand(config *string) *cobra.Command {
 				return err
 			}
 			c.ledger(cfg)
+			c.status(cfg)
 			for _, jc := range jobs {
 				c.job(cmd.Context(), cfg, jc)
 			}
@@ -117,6 +119,13 @@ func (c *checker) verdict() error {
 func (c *checker) ledger(cfg *configs.Config) {
 	path := ledgerPath(cfg)
 	c.result("ledger", path, "", checkLedger(path))
+}
+
+// status looks at the address of the daemon's pages. Whether the port is free is not asked: the daemon may have it.
+func (c *checker) status(cfg *configs.Config) {
+	if address := cfg.Status.Listen; address != "" {
+		c.result("status", address, "on loopback", status.Valid(address))
+	}
 }
 
 // checkLedger reads the ledger if there is one; a run makes it, but not its folder.

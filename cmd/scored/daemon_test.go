@@ -316,6 +316,28 @@ func TestAReloadDoesNotMoveTheDaemon(t *testing.T) {
 	}
 }
 
+// A ledger that can't be written stops the schedule, not the daemon; and nobody is told that all is well.
+func TestALedgerThatIsGoneShows(t *testing.T) {
+	w := newWorld(t)
+	c := config(t, `cron: "*/15 * * * *"`, often)
+	d := startDaemon(t, w, build(t), c)
+	d.awaitMsg(0, "run ended")
+	at := d.mark()
+	if err := os.Remove(filepath.Join(w.Dir, "ledger.db")); err != nil {
+		t.Fatal(err)
+	}
+	trouble := d.awaitMsg(at, "the schedule could not be kept")
+	if !strings.Contains(trouble.Error, "removed or replaced") {
+		t.Errorf("it logged %s", trouble.text)
+	}
+	if code, body := d.get("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "removed or replaced") {
+		t.Errorf("/readyz answers %d:\n%s", code, body)
+	}
+	if _, page := d.get("/"); !strings.Contains(page, "Something is wrong") || !strings.Contains(page, "removed or replaced") {
+		t.Errorf("the page says\n%s", page)
+	}
+}
+
 // held injects a request that the org does not answer before the returned function is called, and returns a channel that is
 // closed when it has come.
 func held(t *testing.T, w *world.World) (underway chan struct{}) {

@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -155,14 +157,35 @@ func differing(a, b map[string]string) map[string]bool {
 	return keys
 }
 
-// build builds the production binary for tests that have to kill it.
+// production is the production binary, built once for all tests that have to kill it.
+var production struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if production.dir != "" {
+		os.RemoveAll(production.dir)
+	}
+	os.Exit(code)
+}
+
 func build(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "scored")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".")
-	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build scored: %v\n%s", err, text)
+	production.once.Do(func() {
+		if production.dir, production.err = os.MkdirTemp("", "scored-binary-"); production.err != nil {
+			return
+		}
+		cmd := exec.Command("go", "build", "-o", production.dir, ".")
+		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			production.err = fmt.Errorf("build scored: %w\n%s", err, text)
+		}
+	})
+	if production.err != nil {
+		t.Fatal(production.err)
 	}
-	return path
+	return filepath.Join(production.dir, "scored")
 }

@@ -45,6 +45,11 @@ func runsCommand(config *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for i := range runs {
+				if runs[i], err = probed(cmd.Context(), l, runs[i]); err != nil {
+					return err
+				}
+			}
 			return listRuns(cmd.OutOrStdout(), cfg, job, runs, asJSON)
 		},
 	}
@@ -107,6 +112,28 @@ func runsJSON(out io.Writer, runs []pipeline.Record) error {
 	return nil
 }
 
+// dead is the end of a run that the ledger has as open and that nobody runs. The job's next run ends it as interrupted.
+const dead pipeline.End = "dead"
+
+// probed adds to an open run what its job's gate tells: whoever runs a job holds its gate until the run has ended.
+func probed(ctx context.Context, l *ledger.Ledger, r pipeline.Record) (pipeline.Record, error) {
+	if !r.Ended.IsZero() {
+		return r, nil
+	}
+	held, known := l.Running(r.Job)
+	switch {
+	case !known:
+		r.Reason = "whether its process still runs is not known: the lock file of its job is missing or can't be read"
+	case !held:
+		again, found, err := l.Run(ctx, r.ID) // it may have ended since it was read
+		if err != nil || found && !again.Ended.IsZero() {
+			return again, err
+		}
+		r.End, r.Reason = dead, "its process ended before it did; the next run takes note of it"
+	}
+	return r, nil
+}
+
 // known is what there is to say of a run in JSON: its summary, or, while it is open and if its process died, who it is.
 func known(r pipeline.Record) any {
 	var ended *time.Time // null while the run is open
@@ -158,7 +185,7 @@ func runsTable(out io.Writer, runs []pipeline.Record) {
 
 // ending is the word for how a run ended.
 func ending(r pipeline.Record) string {
-	if r.Ended.IsZero() {
+	if r.Ended.IsZero() && r.End != dead {
 		return "running"
 	}
 	return string(r.End)
@@ -220,11 +247,19 @@ func printable(text string) string {
 	}, text)
 }
 
-// searched is how many runs are looked through for an id that isn't given in full.
-const searched = 10_000
+// named is how many ids an error names.
+const named = 5
 
 // findRun finds a run by its id, by the beginning of it, or as the last one, of a job if one is named.
 func findRun(ctx context.Context, cfg *configs.Config, l *ledger.Ledger, id, job string) (pipeline.Record, error) {
+	r, err := lookUp(ctx, cfg, l, id, job)
+	if err != nil {
+		return r, err
+	}
+	return probed(ctx, l, r)
+}
+
+func lookUp(ctx context.Context, cfg *configs.Config, l *ledger.Ledger, id, job string) (pipeline.Record, error) {
 	if id == "last" {
 		runs, err := l.Runs(ctx, job, 1)
 		if err == nil && len(runs) == 0 {
@@ -238,32 +273,32 @@ func findRun(ctx context.Context, cfg *configs.Config, l *ledger.Ledger, id, job
 	if r, found, err := l.Run(ctx, id); err != nil || found {
 		return r, err
 	}
-	runs, err := l.Runs(ctx, "", searched)
-	if err != nil {
-		return pipeline.Record{}, err
-	}
-	var matching []pipeline.Record
-	for _, r := range runs {
-		if strings.HasPrefix(r.ID, id) {
-			matching = append(matching, r)
-		}
-	}
+	matching, err := l.Find(ctx, id, named+1)
 	switch {
+	case err != nil:
+		return pipeline.Record{}, err
 	case len(matching) == 1:
 		return matching[0], nil
-	case len(runs) == 0:
-		return pipeline.Record{}, usage{fmt.Errorf("there is no run %q: %s", id, noRuns(cfg, job))}
-	case len(matching) == 0:
-		return pipeline.Record{}, usage{fmt.Errorf("there is no run %q; the newest are %s", id, names(runs))}
-	default:
+	case len(matching) > named:
+		return pipeline.Record{}, usage{fmt.Errorf("more than %d runs begin with %q; the newest are %s", named, id, names(matching))}
+	case len(matching) > 1:
 		return pipeline.Record{}, usage{fmt.Errorf("%d runs begin with %q; the newest are %s", len(matching), id, names(matching))}
+	}
+	newest, err := l.Runs(ctx, "", named)
+	switch {
+	case err != nil:
+		return pipeline.Record{}, err
+	case len(newest) == 0:
+		return pipeline.Record{}, usage{fmt.Errorf("there is no run %q: %s", id, noRuns(cfg, job))}
+	default:
+		return pipeline.Record{}, usage{fmt.Errorf("there is no run %q; the newest are %s", id, names(newest))}
 	}
 }
 
 // names lists the first ids.
 func names(runs []pipeline.Record) string {
 	var ids []string
-	for _, r := range runs[:min(len(runs), 5)] {
+	for _, r := range runs[:min(len(runs), named)] {
 		ids = append(ids, r.ID)
 	}
 	return strings.Join(ids, ", ")

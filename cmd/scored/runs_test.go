@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -105,7 +106,8 @@ func TestRunsAreListedNewestFirst(t *testing.T) {
 	r := scored(t, "runs", "-c", c).want(t, exitOK)
 	want := []string{
 		"RUN (JOB-AS OF-ATTEMPT)          TRIGGER   END          READ   SCORED  REJECTED  SENT  ACCEPTED  REFUSED  TOOK",
-		"lead_scoring-20261122T120000Z-0  schedule  running      -      -       -         -     -         -        -",
+		"lead_scoring-20261122T120000Z-0  schedule  dead         -      -       -         -     -         -        -",
+		"  its process ended before it did; the next run takes note of it",
 		"neighbour-20261122T114500Z-0     backfill  ok           0      0       0         0     0         0        1.2 s",
 		"lead_scoring-20261122T114500Z-0  fill      failed       0      0       0         0     0         0        1.2 s",
 		"  the dataprep script returned no rows; and that is all",
@@ -121,7 +123,7 @@ func TestRunsAreListedNewestFirst(t *testing.T) {
 	if r := scored(t, "runs", "neighbour", "-c", c).want(t, exitOK, "neighbour-"); strings.Contains(r.out, leads) {
 		t.Errorf("the runs of one job are\n%s", r.out)
 	}
-	if r := scored(t, "runs", "-n", "2", "-c", c).want(t, exitOK); strings.Count(r.out, "\n") != 3 {
+	if r := scored(t, "runs", "-n", "2", "-c", c).want(t, exitOK); strings.Count(r.out, "\n") != 4 { // with a reason
 		t.Errorf("two runs are\n%s", r.out)
 	}
 	scored(t, "runs", "nobody", "-c", c).want(t, exitUsage, `no job "nobody"`, leads)
@@ -140,15 +142,15 @@ func TestRunsInJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &s); err != nil {
 			t.Fatalf("%v in %s", err, line)
 		}
-		if s.ID == "" || s.Job == "" || s.AsOf.IsZero() || s.Version == 0 || s.Trigger == "" || (s.Ended == nil) != (s.End == "") {
+		if s.ID == "" || s.Job == "" || s.AsOf.IsZero() || s.Version == 0 || s.Trigger == "" || (s.Ended == nil) != (s.End == dead) {
 			t.Errorf("%s", line)
 		}
-		if known := strings.Contains(line, "rows_read"); known != (s.End != "" && s.End != pipeline.Interrupted) {
+		if known := strings.Contains(line, "rows_read"); known != (s.End != dead && s.End != pipeline.Interrupted) {
 			t.Errorf("rows that nobody counted: %s", line)
 		}
 		ends = append(ends, string(s.End)+" "+s.Slot)
 	}
-	if want := " 2026-11-22T12:00:00Z,ok ,failed ,partial 2026-11-22T11:30:00Z,ok 2026-11-22T11:15:00Z,interrupted "; strings.Join(ends, ",") != want {
+	if want := "dead 2026-11-22T12:00:00Z,ok ,failed ,partial 2026-11-22T11:30:00Z,ok 2026-11-22T11:15:00Z,interrupted "; strings.Join(ends, ",") != want {
 		t.Errorf("got %q, want %q", strings.Join(ends, ","), want)
 	}
 }
@@ -190,7 +192,7 @@ func TestARunIsShownWithItsRowsAndItsLog(t *testing.T) {
 		id    string
 		texts []string
 	}{
-		{"last", []string{"lead_scoring-20261122T120000Z-0", "ended    not yet: it is running, or its process died"}},
+		{"last", []string{"lead_scoring-20261122T120000Z-0", "ended    not yet: ", "reason   its process ended before it did"}},
 		{"last neighbour", []string{"neighbour-20261122T114500Z-0", "log: none is kept"}},
 		{"neighbour", []string{"neighbour-20261122T114500Z-0"}},
 		{"lead_scoring-20261122T110000Z-0", []string{"ended    interrupted: found dead at", "the job's next run makes up for it"}},
@@ -259,12 +261,60 @@ func TestRunsAndSlotsReadBesideARunThatHoldsTheGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := config(t)
-	scored(t, "runs", "-c", c).want(t, exitOK, run.ID, "running")
-	scored(t, "runs", "show", "last", leads, "-c", c).want(t, exitOK, run.ID, "not yet")
+	for _, r := range []result{scored(t, "runs", "-c", c).want(t, exitOK, run.ID, "running"),
+		scored(t, "runs", "show", "last", leads, "-c", c).want(t, exitOK, run.ID, "not yet"),
+		scored(t, "runs", "--json", "-c", c).want(t, exitOK, run.ID, `"ended":null`)} {
+		if strings.Contains(r.out, "reason") || strings.Contains(r.out, `"end":`) || strings.Contains(r.out, "dead") {
+			t.Errorf("of a run that goes on it says\n%s", r.out)
+		}
+	}
 	scored(t, "slots", leads, "-c", c).want(t, exitOK)
 	if again, found, err := l.Run(t.Context(), run.ID); err != nil || !found || !again.Ended.IsZero() {
 		t.Errorf("the run is not what it was: %+v, %v", again, err)
 	}
+}
+
+// A run whose gate is free when it is looked at may just have ended.
+func TestARunThatEndsWhileItIsLookedAtIsNotDead(t *testing.T) {
+	l := newLedger(t)
+	run := begun(t, l, leads, pipeline.Request{Trigger: pipeline.Manual, AsOf: noon})
+	before, _, err := l.Run(t.Context(), run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Finish(t.Context(), &pipeline.Summary{ID: run.ID, End: pipeline.OK}, nil, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := probed(t.Context(), l, before); err != nil || r.End != pipeline.OK || r.Ended.IsZero() {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+func TestWithoutTheGatesFileNobodyIsCalledDead(t *testing.T) {
+	l := newLedger(t)
+	begun(t, l, leads, pipeline.Request{Trigger: pipeline.Manual, AsOf: noon})
+	if err := os.Remove(filepath.Join(os.Getenv("SCORED_STATE_DIR"), "ledger.db."+leads+".gate")); err != nil {
+		t.Fatal(err)
+	}
+	r := scored(t, "runs", "-c", config(t)).want(t, exitOK, "running", "whether its process still runs is not known")
+	if strings.Contains(r.out, "dead") {
+		t.Errorf("it printed\n%s", r.out)
+	}
+}
+
+func TestAnIDMayBeginManyRuns(t *testing.T) {
+	l := newLedger(t)
+	for range 12 {
+		begun(t, l, leads, pipeline.Request{Trigger: pipeline.Manual, AsOf: noon})
+	}
+	c := config(t)
+	id := leads + "-20261122T120000Z-"
+	r := scored(t, "runs", "show", leads, "-c", c).want(t, exitUsage, "more than 5 runs begin with", "the newest are "+id+"11, "+id+"10, ")
+	if strings.Contains(r.log, id+"6") {
+		t.Errorf("it names more than the newest\n%s", r.log)
+	}
+	scored(t, "runs", "show", id+"1", "-c", c).want(t, exitOK, "run      "+id+"1\n") // and neither 10 nor 11
+	scored(t, "runs", "show", id+"12", "-c", c).want(t, exitUsage, "there is no run", "the newest are "+id+"11, ")
 }
 
 func TestLinesAreCutToTheTerminal(t *testing.T) {

@@ -162,8 +162,10 @@ func slotOf(r pipeline.Record) string {
 
 func (d *details) end() string {
 	switch {
+	case d.End == dead:
+		return "not yet: its process is gone, and the job's next run takes note of it"
 	case d.Ended.IsZero():
-		return "not yet: it is running, or its process died, which the job's next run will find out"
+		return "not yet: it is running"
 	case d.Summary == nil:
 		return fmt.Sprintf("%s: found dead at %s; what it did is not known, and the job's next run makes up for it", d.End, stamp(d.Ended))
 	default:

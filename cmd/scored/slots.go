@@ -114,7 +114,7 @@ func slotSpan(s pipeline.Span) string {
 func (v *slotView) state() string {
 	accounted := "no slot was accounted for yet: `scored daemon` does that"
 	if at := v.cursor.Accounted; !at.IsZero() {
-		accounted = "the last slot accounted for is " + stamp(at)
+		accounted = "slots up to " + stamp(at) + " are accounted for"
 	}
 	if v.cursor.Paused.IsZero() {
 		return accounted

@@ -28,7 +28,7 @@ func TestSlotsAreAccountedForOneByOne(t *testing.T) {
 	}
 	r := scored(t, "slots", leads, "-c", c).want(t, exitOK,
 		stamp(at(7))+" to "+stamp(at(3))+" (5)  missed", "the daemon was down", "lead_scoring-x-0", "paused",
-		"lead_scoring, the last 24h: 2 run, 1 skipped, 5 missed\n", "the last slot accounted for is "+stamp(last)+"\n")
+		"lead_scoring, the last 24h: 2 run, 1 skipped, 5 missed\n", "slots up to "+stamp(last)+" are accounted for\n")
 	if first, _, _ := strings.Cut(r.out, "\n"); !strings.Contains(first, stamp(last)) || !strings.Contains(first, "lead_scoring-y-0") {
 		t.Errorf("the first line is %q", first)
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -57,6 +58,15 @@ func (l *Ledger) Leave(job string) error {
 	return nil
 }
 
+// Running says whether a process holds the job's gate now, as far as it is known: without the gate's file, or without
+// permission to read it, it isn't. It neither waits nor makes anything.
+func (l *Ledger) Running(job string) (held, known bool) {
+	gate := flock.New(l.path+"."+job+".gate", flock.SetFlag(os.O_RDONLY))
+	defer gate.Close()
+	free, err := gate.TryRLock()
+	return err == nil && !free, err == nil
+}
+
 func (l *Ledger) entered(job string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,14 +77,20 @@ func (l *Ledger) entered(job string) bool {
 // pass goes through the turnstile: first the place next in line, then the gate, then the place is free for another. So one
 // that leaves the gate and comes back finds the place taken by whoever waited meanwhile.
 func (l *Ledger) pass(ctx context.Context, job string, waiting func(holder string)) (gate *flock.Flock, err error) {
-	next, gate := l.lockFile(job+".next"), l.lockFile(job+".gate")
+	next, err := l.lockFile(job + ".next")
+	if err != nil {
+		return nil, err
+	}
+	if gate, err = l.lockFile(job + ".gate"); err != nil {
+		return nil, err
+	}
 	queue := sync.OnceFunc(func() {
 		if waiting != nil {
 			waiting(holder(gate))
 		}
 	})
 	if err = wait(ctx, next, passing, queue); err == nil {
-		if err = wait(ctx, gate, 0, queue); err == nil {
+		if err = wait(ctx, gate, lookAgain, queue); err == nil { // one look that finds it locked may have met Running
 			err = sign(gate)
 		}
 		err = errors.Join(err, next.Close())

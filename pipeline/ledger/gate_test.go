@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -62,6 +63,38 @@ func TestJobsHaveGatesOfTheirOwn(t *testing.T) {
 	check(t, l.Leave(job))
 	enter(t, l, job)
 	check(t, l.Leave("other"))
+}
+
+// Whoever asks may be another user's process, or read from a ledger that nobody writes.
+func TestItIsKnownWhetherAJobIsRunning(t *testing.T) {
+	path := newPath(t)
+	ro, err := ledger.OpenReadOnly(path)
+	check(t, err)
+	defer ro.Close()
+	asks := func(when string, wantHeld, wantKnown bool) {
+		t.Helper()
+		if held, known := ro.Running(job); held != wantHeld || known != wantKnown {
+			t.Errorf("%s: got held %v, known %v", when, held, known)
+		}
+	}
+	asks("without a ledger", false, false)
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) > 0 {
+		t.Errorf("got %v, %v; want no file created", entries, err)
+	}
+	holder := start(t, "contend", path)
+	holder.line(t)
+	asks("while another process runs it", true, true)
+	holder.kill(t)
+	asks("once that was killed", false, true)
+	l := open(t, path)
+	enter(t, l, job)
+	asks("while this process runs it", true, true)
+	if held, known := l.Running(job); !held || !known {
+		t.Errorf("its holder is told held %v, known %v", held, known)
+	}
+	check(t, l.Leave(job))
+	asks("once it was left", false, true)
+	enter(t, l, job) // who asked left nothing locked
 }
 
 func TestARunNeedsItsJobsGate(t *testing.T) {

@@ -91,11 +91,17 @@ func (l *Ledger) Confirm(ctx context.Context, run *pipeline.Run, target string, 
 // settler holds the statements of one Confirm.
 type settler struct {
 	target, run, version            int64
+	past                            bool // a newer run has looked at the target
 	find, advance, remove, overtake *sql.Stmt
+	doubt                           *sql.Stmt
 }
 
 func newSettler(ctx context.Context, tx *sql.Tx, target, number int64, run *pipeline.Run) (*settler, error) {
 	s := &settler{target: target, run: number, version: run.Version}
+	err := tx.QueryRowContext(ctx, `SELECT swept > ? FROM targets WHERE number = ?`, run.Version, target).Scan(&s.past)
+	if err != nil {
+		return nil, err
+	}
 	filled := "0"
 	if run.Trigger == pipeline.Fill {
 		filled = "1"
@@ -114,6 +120,8 @@ func newSettler(ctx context.Context, tx *sql.Tx, target, number int64, run *pipe
 			WHERE excluded.version > version AND (filled OR sweep = excluded.sweep OR excluded.version >= excluded.sweep)`},
 		{&s.remove, `DELETE FROM intents WHERE target = ? AND key = ? AND run = ?`},
 		{&s.overtake, `DELETE FROM intents WHERE target = ? AND key = ? AND version <= ?`},
+		// What is filled is sent again anyway.
+		{&s.doubt, `UPDATE confirmed SET doubted = 1 WHERE target = ? AND key = ? AND NOT filled`},
 	} {
 		var err error
 		//nolint:sqlclosecheck // the settler closes all of them together
@@ -126,7 +134,7 @@ func newSettler(ctx context.Context, tx *sql.Tx, target, number int64, run *pipe
 }
 
 func (s *settler) close() {
-	for _, stmt := range []*sql.Stmt{s.find, s.advance, s.remove, s.overtake} {
+	for _, stmt := range []*sql.Stmt{s.find, s.advance, s.remove, s.overtake, s.doubt} {
 		if stmt != nil {
 			stmt.Close()
 		}
@@ -144,7 +152,11 @@ func (s *settler) settle(ctx context.Context, o pipeline.Outcome) error {
 		if err := one(done, err, unintended, o.Key); err != nil {
 			return err
 		}
-		_, err = s.overtake.ExecContext(ctx, s.target, o.Key, s.version)
+		if _, err = s.overtake.ExecContext(ctx, s.target, o.Key, s.version); err != nil || !s.past {
+			return err
+		}
+		// What was written behind the back of a newer run is put right by the next one.
+		_, err = s.doubt.ExecContext(ctx, s.target, o.Key)
 		return err
 	case o.Status == pipeline.Refused, o.Status == pipeline.Retry, o.Status == pipeline.NotSent:
 		done, err := s.remove.ExecContext(ctx, s.target, o.Key, s.run)

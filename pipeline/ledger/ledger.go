@@ -2,7 +2,8 @@
 // SQLite file, and lock files beside it.
 //
 // Every method that changes it has reached the disk when it returns (WAL with synchronous=FULL). The file holds keys,
-// scores and the targets' own words about rows, and so is readable by its owner only; it never holds features.
+// scores and the targets' own words about rows, and so is readable by its owner only; it never holds features. It must stay
+// where it is while it is open: every write fails once its path is another file, or none.
 //
 // Several processes on one machine share a ledger: the daemon, a run or a backfill by hand, a pause. Three rules keep them
 // apart. Writes take turns: each is one short transaction. A job has one run at a time: whoever runs it holds the job's
@@ -22,7 +23,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -48,6 +48,8 @@ type Ledger struct {
 	path  string
 	write *sql.DB // one connection; nil if opened read-only
 	read  *sql.DB // sees the last commit and never waits for a writer; nil if there is no ledger yet
+
+	opened fs.FileInfo // the file behind both
 
 	mu     sync.Mutex
 	gates  map[string]*flock.Flock // held, by job
@@ -75,7 +77,7 @@ func OpenReadOnly(path string) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{path: path}
-	if _, err := os.Stat(path); err != nil {
+	if l.opened, err = os.Stat(path); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return l, nil
 		}
@@ -101,7 +103,10 @@ func OpenReadOnly(path string) (*Ledger, error) {
 }
 
 func (l *Ledger) openBoth() (err error) {
-	if err := l.create(); err != nil {
+	if err := l.makeFile(l.path); err != nil {
+		return unusable(l.path, err)
+	}
+	if l.opened, err = os.Stat(l.path); err != nil { // before SQLite opens it: a change between is noticed by the first write
 		return unusable(l.path, err)
 	}
 	// Journal size: what a large delivery needed is given back to the disk.
@@ -116,31 +121,6 @@ func (l *Ledger) openBoth() (err error) {
 	}
 	l.read, err = database(l.path, patience, "mode=ro&_pragma=query_only(1)")
 	return err
-}
-
-// create makes the file if it is missing, for its owner only: SQLite would let everybody read it, and gives its own helper
-// files the same permissions. It never opens a file that may be in use: to close it again would take the locks away that
-// another connection of this process has on it.
-func (l *Ledger) create() error {
-	info, err := os.Stat(l.path)
-	if err == nil && info.IsDir() {
-		return syscall.EISDIR
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	file, err := os.CreateTemp(filepath.Dir(l.path), filepath.Base(l.path)+".new")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name())
-	if err := file.Close(); err != nil {
-		return err
-	}
-	if err := os.Link(file.Name(), l.path); !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
 }
 
 // Close closes the ledger, leaves the jobs that were entered and, if this was the daemon's, lets another be the daemon.
@@ -159,6 +139,9 @@ func (l *Ledger) Close() error {
 func (l *Ledger) update(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
 	if l.write == nil {
 		return l.readOnly()
+	}
+	if err := l.inPlace(); err != nil {
+		return err
 	}
 	var tx *sql.Tx
 	err := patiently(func() (err error) {

@@ -3,12 +3,9 @@ package ledger
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/gofrs/flock"
 
@@ -17,8 +14,12 @@ import (
 
 // lockFile names a lock beside the ledger. Its file stays: removing it would let two processes lock two files of the same
 // name. The kernel gives the lock back when its holder dies.
-func (l *Ledger) lockFile(suffix string) *flock.Flock {
-	return flock.New(l.path+"."+suffix, flock.SetFlag(os.O_CREATE|os.O_RDWR))
+func (l *Ledger) lockFile(suffix string) (*flock.Flock, error) {
+	path := l.path + "." + suffix
+	if err := l.makeFile(path); err != nil {
+		return nil, unusable(l.path, err)
+	}
+	return flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR)), nil
 }
 
 // sign writes this process's number into a lock file that it holds.
@@ -43,7 +44,10 @@ func (l *Ledger) LockDaemon() error {
 	if l.write == nil {
 		return l.readOnly()
 	}
-	lock := l.lockFile("daemon")
+	lock, err := l.lockFile("daemon")
+	if err != nil {
+		return err
+	}
 	locked, err := lock.TryLock()
 	if err == nil && !locked {
 		return &pipeline.Problem{Class: pipeline.TryAgain,
@@ -75,17 +79,4 @@ func (l *Ledger) unlock() error {
 		errs = append(errs, l.daemon.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// unusable explains a file system error on the way to the ledger.
-func unusable(path string, err error) error {
-	folder := filepath.Dir(path)
-	class, hint := pipeline.Configuration, "let the user that runs scored write to "+folder
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		hint = "create the folder " + folder + ", or point state_dir at one that exists"
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		class, hint = pipeline.TryAgain, moreSpace
-	}
-	return &pipeline.Problem{Class: class, Err: fmt.Errorf("open ledger %s: %w", path, err), Hint: hint}
 }

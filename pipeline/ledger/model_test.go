@@ -35,8 +35,9 @@ type held struct {
 // settled is what the target confirmed last.
 type settled struct {
 	held
-	filled bool
-	found  int64 // the newest version as of which a run found it in place
+	doubted bool
+	filled  bool
+	found   int64 // the newest version as of which a run found it in place
 }
 
 // known is the version as of which the value is known: what a run only filled is not protected by later looks.
@@ -166,7 +167,9 @@ func (w *world) settle() string {
 		switch status {
 		case pipeline.Accepted:
 			w.arrive(key)
-			w.confirmed[key] = settled{held: held{w.run.Version, score}, filled: w.run.Trigger == pipeline.Fill}
+			filled := w.run.Trigger == pipeline.Fill
+			past := w.run.Version < w.swept // what is written behind a newer look's back is in doubt, unless it is filled
+			w.confirmed[key] = settled{held: held{w.run.Version, score}, filled: filled, doubted: past && !filled}
 			w.open[key] = slices.DeleteFunc(w.open[key], func(h held) bool { return h.version <= w.run.Version })
 		case pipeline.Unknown:
 			w.perhapsArrive(key)
@@ -198,7 +201,7 @@ func (w *world) invariant(step int, did string) {
 		key := fmt.Sprint("k", i)
 		want := pipeline.Confirmed{}
 		if c, ok := w.confirmed[key]; ok {
-			want = pipeline.Confirmed{Key: key, Score: c.score, Grade: "B", Model: model, Version: c.known(), Filled: c.filled}
+			want = pipeline.Confirmed{Key: key, Score: c.score, Grade: "B", Model: model, Version: c.known(), Filled: c.filled, Unsure: c.doubted}
 		}
 		for _, h := range w.open[key] {
 			want.Key, want.Unsure, want.Version = key, true, max(want.Version, h.version)

@@ -24,6 +24,7 @@ const (
 // roles is what such a process can do. It says what it did on standard output, line by line.
 var roles = map[string]func(path string) error{
 	"deliver": deliver, "contend": contend, "daemon": daemon, "open": openMany, "who locks": whoLocks, "fill a disk": fillDisks,
+	"serve": asService,
 }
 
 func play(role string) int {

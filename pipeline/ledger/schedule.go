@@ -12,17 +12,20 @@ import (
 
 // Cursor returns where the job's schedule stands; nothing at all of a job that had no turn yet. Tried is the slot of the
 // newest scheduled run, and Tries how many such runs in a row were begun for it, but for those that were told to stop: they
-// ended as interrupted and could still say so, unlike one whose process died.
+// ended as interrupted and could still say so, unlike one whose process died. TriedRun may be one of those.
 func (l *Ledger) Cursor(ctx context.Context, job string) (c pipeline.Cursor, err error) {
 	if l.read == nil {
 		return c, nil
+	}
+	if err := l.inPlace(); err != nil {
+		return c, err
 	}
 	var accounted, paused sql.NullInt64
 	err = l.read.QueryRowContext(ctx, `SELECT accounted, paused, paused_why, seen FROM jobs WHERE name = ?`, job).
 		Scan(&accounted, &paused, &c.PausedWhy, &c.Seen)
 	if err == nil || errors.Is(err, sql.ErrNoRows) {
 		c.Accounted, c.Paused = optionalInstant(accounted), optionalInstant(paused)
-		c.Tried, c.Tries, err = l.tried(ctx, job)
+		err = l.tried(ctx, job, &c)
 	}
 	if err != nil {
 		return pipeline.Cursor{}, fmt.Errorf("read where the schedule of job %s stands: %w", job, l.explain(err))
@@ -30,28 +33,32 @@ func (l *Ledger) Cursor(ctx context.Context, job string) (c pipeline.Cursor, err
 	return c, nil
 }
 
-func (l *Ledger) tried(ctx context.Context, job string) (slot time.Time, tries int, err error) {
-	rows, err := l.read.QueryContext(ctx, `SELECT slot, ifnull(outcome, '') = 'interrupted' AND summary IS NOT NULL
+// tried fills in the newest slot of which a run was begun.
+func (l *Ledger) tried(ctx context.Context, job string, c *pipeline.Cursor) error {
+	rows, err := l.read.QueryContext(ctx, `SELECT id, slot, ifnull(outcome, '') = 'interrupted' AND summary IS NOT NULL
 		FROM runs WHERE job = ? AND cause = 'schedule' ORDER BY number DESC`, job)
 	if err != nil {
-		return slot, 0, err
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
+		var id string
 		var ms int64
 		var stopped bool
-		if err := rows.Scan(&ms, &stopped); err != nil {
-			return slot, 0, err
+		if err := rows.Scan(&id, &ms, &stopped); err != nil {
+			return err
 		}
-		if !slot.IsZero() && !instant(ms).Equal(slot) {
+		if c.TriedRun == "" {
+			c.TriedRun, c.Tried = id, instant(ms)
+		}
+		if !instant(ms).Equal(c.Tried) {
 			break
 		}
-		slot = instant(ms)
 		if !stopped {
-			tries++
+			c.Tries++
 		}
 	}
-	return slot, tries, rows.Err()
+	return rows.Err()
 }
 
 // Account records what became of slots and sets the cursor, both or neither. The cursor may go back, as a clock does that

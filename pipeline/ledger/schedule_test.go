@@ -61,10 +61,13 @@ func TestTriesAreTheScheduledRunsOfTheNewestSlot(t *testing.T) {
 		{"an earlier one, once the clock was set back", pipeline.Request{Trigger: pipeline.Scheduled, Slot: slot(0), AsOf: slot(0)}, slot(0), 1},
 		{"and again", pipeline.Request{Trigger: pipeline.Scheduled, Slot: slot(0), AsOf: slot(0)}, slot(0), 2},
 	}
+	var last string // scheduled run
 	for _, tt := range tests {
-		request(t, l, tt.req)
-		if c := cursor(t, l); !c.Tried.Equal(tt.tried) || c.Tries != tt.tries {
-			t.Errorf("%s: got %d of %v, want %d of %v", tt.name, c.Tries, c.Tried, tt.tries, tt.tried)
+		if run := request(t, l, tt.req); run.Trigger == pipeline.Scheduled {
+			last = run.ID
+		}
+		if c := cursor(t, l); !c.Tried.Equal(tt.tried) || c.Tries != tt.tries || c.TriedRun != last {
+			t.Errorf("%s: got %d of %v, the last %q; want %d of %v, %q", tt.name, c.Tries, c.Tried, c.TriedRun, tt.tries, tt.tried, last)
 		}
 	}
 	if c, err := l.Cursor(t.Context(), "other"); err != nil || c != (pipeline.Cursor{}) {
@@ -96,7 +99,7 @@ func TestARunThatWasToldToStopIsNoTry(t *testing.T) {
 	} {
 		run := request(t, l, pipeline.Request{Trigger: pipeline.Scheduled, Slot: slot(step.slot), AsOf: slot(step.slot)})
 		step.end(run)
-		if c := cursor(t, l); !c.Tried.Equal(slot(step.slot)) || c.Tries != step.tries {
+		if c := cursor(t, l); !c.Tried.Equal(slot(step.slot)) || c.Tries != step.tries || c.TriedRun != run.ID {
 			t.Errorf("step %d: got %d of %v, want %d of %v", i+1, c.Tries, c.Tried, step.tries, slot(step.slot))
 		}
 	}

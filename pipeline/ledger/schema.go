@@ -108,8 +108,7 @@ func (l *Ledger) explain(err error) error {
 		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named,
 			Hint: "try again; if that doesn't help, close the other program that has the ledger open"}
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		return &pipeline.Problem{Class: pipeline.Configuration, Err: named,
-			Hint: "let the user that runs scored write the ledger, its -wal and -shm files and their folder"}
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: named, Hint: l.barred()}
 	case sqlite3.SQLITE_IOERR: // a full disk gives this, too, for files that SQLite maps into memory
 		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named,
 			Hint: "see that the disk which holds the ledger has space, and whether it is failing (its errors are in the kernel's log)"}

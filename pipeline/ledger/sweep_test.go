@@ -60,7 +60,8 @@ func TestOnlyAnOpenRunSweepsABoundTarget(t *testing.T) {
 	}
 }
 
-// What the key k has is known as of a version, which decides what may replace it.
+// What the key k has is known as of a version, which decides what may replace it. What was written as of before the newest
+// look, and is not merely filled, is in doubt: the next run puts it right.
 func TestASweepProtectsWhatItFound(t *testing.T) {
 	const live, fill, backfill = pipeline.Manual, pipeline.Fill, pipeline.Backfill
 	const looks = -1 // the run writes nothing of the key: it is unchanged, or not in the result
@@ -84,18 +85,18 @@ func TestASweepProtectsWhatItFound(t *testing.T) {
 		{"also if an older look comes later", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}, {live, 3, looks, 0}}, known{50, 5, false, false}},
 		{"a look that is older than the change", []turn{{live, 5, 50, accepted}, {live, 3, looks, 0}}, known{50, 5, false, false}},
 		{"refused at the newest look", []turn{{live, 1, 50, accepted}, {live, 5, 60, refused}}, known{50, 5, false, false}},
-		{"an older row that a history took", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}, {backfill, 3, 70, accepted}}, known{50, 5, false, false}},
-		{"also from a fill", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}, {fill, 3, 70, accepted}}, known{50, 5, false, false}},
+		{"an older row that a history took", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}, {backfill, 3, 70, accepted}}, known{50, 5, false, true}},
+		{"also from a fill", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}, {fill, 3, 70, accepted}}, known{50, 5, false, true}},
 		{"an older write without an answer", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}, {backfill, 3, 70, unknown}}, known{50, 5, false, true}},
 		{"a newer backfill replaces it", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}, {backfill, 7, 70, accepted}}, known{70, 7, false, false}},
 		{"and looks, too", []turn{{live, 1, 50, accepted}, {backfill, 5, looks, 0}}, known{50, 5, false, false}},
 		{"what was filled is as old as it was", []turn{{fill, 1, 40, accepted}, {live, 5, looks, 0}}, known{40, 1, true, false}},
 		{"and the next fill replaces it", []turn{{fill, 1, 40, accepted}, {live, 5, looks, 0}, {fill, 3, 60, accepted}}, known{60, 3, true, false}},
-		{"or a backfill", []turn{{fill, 1, 40, accepted}, {live, 5, looks, 0}, {backfill, 3, 60, accepted}}, known{60, 3, false, false}},
+		{"or a backfill", []turn{{fill, 1, 40, accepted}, {live, 5, looks, 0}, {backfill, 3, 60, accepted}}, known{60, 3, false, true}},
 		{"or a live run", []turn{{fill, 1, 40, accepted}, {live, 5, 60, accepted}, {live, 6, looks, 0}}, known{60, 6, false, false}},
-		{"what came after the look was not found by it", []turn{{live, 5, looks, 0}, {backfill, 1, 40, accepted}}, known{40, 1, false, false}},
-		{"and the next window replaces it", []turn{{live, 5, looks, 0}, {backfill, 1, 40, accepted}, {backfill, 2, 45, accepted}}, known{45, 2, false, false}},
-		{"until the next look", []turn{{live, 5, looks, 0}, {backfill, 1, 40, accepted}, {live, 6, looks, 0}, {backfill, 2, 45, accepted}}, known{40, 6, false, false}},
+		{"what came after the look was not found by it", []turn{{live, 5, looks, 0}, {backfill, 1, 40, accepted}}, known{40, 1, false, true}},
+		{"and the next window replaces it", []turn{{live, 5, looks, 0}, {backfill, 1, 40, accepted}, {backfill, 2, 45, accepted}}, known{45, 2, false, true}},
+		{"until the next look", []turn{{live, 5, looks, 0}, {backfill, 1, 40, accepted}, {live, 6, looks, 0}, {backfill, 2, 45, accepted}}, known{40, 6, false, true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -133,7 +134,7 @@ func TestAnAnsweredWriteThatASweepOutdatesIsSettled(t *testing.T) {
 	write(2, pipeline.Unknown)
 	check(t, l.Sweep(t.Context(), begin(t, l, 5), target))
 	write(3, pipeline.Accepted)
-	want := pipeline.Confirmed{Key: "k", Score: 1, Grade: "B", Model: model, Version: slot(5).UnixMilli() * 1000}
+	want := pipeline.Confirmed{Key: "k", Score: 1, Grade: "B", Model: model, Version: slot(5).UnixMilli() * 1000, Unsure: true}
 	if got := confirmed(t, l); len(got) != 1 || got[0] != want {
 		t.Errorf("got %+v, want %+v: its intent is gone and the older one with it", got, want)
 	}

@@ -11,13 +11,15 @@
 //	the job is paused                          skipped, also if the pause comes while the slot waits
 //	its data or its turn doesn't come          skipped, at the start deadline or when the next slot comes due
 //	the daemon was down, the machine asleep    missed, but for the newest slot, which is caught up, however old it is
+//	the journal can't be written               the same, when it can be again
 //	the run fails                              run; tried again within the slot if that may help (TryAgain)
 //	the run deadline passes                    run: it failed
 //	the run panics                             run: it failed, and nothing else suffers
 //	SIGTERM before the run's end               still due: the next start takes it up; a stop is no failure
 //	kill -9 in the middle                      still due: the next start takes it up, as the next of a few attempts
 //	as many attempts as are allowed            run: gave up
-//	its run was cut short, a newer slot is due run: cut short
+//	its run was cut short, a newer slot is due run: stopped or killed, and not made again
+//	the spec changes while a slot waits        still to come if the new spec has it; no slot comes twice
 //	the clock is set forward                   as if the machine had slept
 //	the clock is set back a little             the schedule waits: no slot comes twice
 //	the clock is set back further              the schedule begins anew, with a warning

@@ -25,6 +25,12 @@ func span(t testing.TB, first, last string, n int, fate pipeline.Fate, reason st
 	return pipeline.Span{First: at(t, first), Last: at(t, last), Count: n, Fate: fate, Reason: reason}
 }
 
+// of gives a span its run.
+func of(run string, s pipeline.Span) pipeline.Span {
+	s.RunID = run
+	return s
+}
+
 func TestPlan(t *testing.T) {
 	clock := func(text string) time.Time {
 		if text == "" {
@@ -36,6 +42,7 @@ func TestPlan(t *testing.T) {
 		name      string
 		accounted string
 		cursor    pipeline.Cursor
+		watched   string
 		active    bool
 		busyUntil string
 		now       string
@@ -66,15 +73,23 @@ func TestPlan(t *testing.T) {
 			moved: "12:30:00", next: "12:45:20"},
 		{name: "killed in the middle: the slot is taken up again", accounted: "12:00:00", cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), Tries: 2},
 			now: "12:21:00", run: "12:15:00", next: "12:30:20"},
-		{name: "a crash loop comes to an end", accounted: "12:00:00", cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), Tries: 3}, now: "12:21:00",
-			spans: []pipeline.Span{span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, "gave up after 3 attempts")}, moved: "12:15:00", next: "12:30:20"},
-		{name: "killed, and back after the next slot: that one is run", accounted: "12:00:00", cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), Tries: 1},
+		{name: "a crash loop comes to an end", accounted: "12:00:00", cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), Tries: 3, TriedRun: "leads-2"}, now: "12:21:00",
+			spans: []pipeline.Span{of("leads-2", span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, "gave up after 3 attempts"))}, moved: "12:15:00", next: "12:30:20"},
+		{name: "killed, and back after the next slot: that one is run", accounted: "12:00:00", cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), Tries: 1, TriedRun: "leads-0"},
 			now:   "12:46:00",
-			spans: []pipeline.Span{span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, reasonInterrupted), span(t, "12:30:00", "12:30:00", 1, pipeline.Missed, reasonMissed)},
+			spans: []pipeline.Span{of("leads-0", span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, reasonOvertook)), span(t, "12:30:00", "12:30:00", 1, pipeline.Missed, reasonMissed)},
 			moved: "12:30:00", run: "12:45:00", next: "13:00:20"},
 		{name: "killed, then paused: its run was made, but not again", accounted: "12:00:00",
-			cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), Tries: 1, Paused: at(t, "12:20:00")}, now: "12:21:00",
-			spans: []pipeline.Span{span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, reasonInterrupted)}, moved: "12:15:00", next: "12:30:20"},
+			cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), Tries: 1, TriedRun: "leads-0", Paused: at(t, "12:20:00")}, now: "12:21:00",
+			spans: []pipeline.Span{of("leads-0", span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, reasonHalted))}, moved: "12:15:00", next: "12:30:20"},
+		{name: "stopped, and back after the next slot: a run was made all the same", accounted: "12:00:00",
+			cursor: pipeline.Cursor{Tried: at(t, "12:15:00"), TriedRun: "leads-0"}, now: "12:31:00",
+			spans: []pipeline.Span{of("leads-0", span(t, "12:15:00", "12:15:00", 1, pipeline.Ran, reasonOvertook))}, moved: "12:15:00",
+			run: "12:30:00", next: "12:45:20"},
+		{name: "missed while the process was down, and while it was up", accounted: "12:00:00", watched: "12:45:20", now: "13:31:00",
+			spans: []pipeline.Span{
+				span(t, "12:15:00", "12:30:00", 2, pipeline.Missed, reasonMissed), span(t, "12:45:00", "13:15:00", 3, pipeline.Missed, reasonUnkept),
+			}, moved: "13:15:00", run: "13:30:00", next: "13:45:20"},
 		{name: "attempts at another slot don't count", accounted: "12:00:00", cursor: pipeline.Cursor{Tried: at(t, "12:00:00"), Tries: 3}, now: "12:21:00",
 			run: "12:15:00", next: "12:30:20"},
 		{name: "the clock was set back a little: wait", accounted: "12:15:00", now: "12:05:00", next: "12:30:20"},
@@ -87,9 +102,54 @@ func TestPlan(t *testing.T) {
 			if c.moved == "" {
 				want.Accounted = c.cursor.Accounted
 			}
-			got := policy(t, "*/15 * * * *").Plan(c.cursor, Situation{Active: c.active, BusyUntil: clock(c.busyUntil)}, at(t, c.now))
+			got := policy(t, "*/15 * * * *").Plan(c.cursor, Situation{Watched: clock(c.watched), Active: c.active, BusyUntil: clock(c.busyUntil)}, at(t, c.now))
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+// A cursor that stands at a slot says that the slot is accounted for.
+func TestAScheduleThatBeginsAccountsForNoSlot(t *testing.T) {
+	p := policy(t, "*/15 * * * *")
+	slot := at(t, "12:15:00")
+	for name, c := range map[string]pipeline.Cursor{"the first turn": {}, "the clock was set back": {Accounted: at(t, "15:00:00")}} {
+		for _, now := range []time.Time{slot, slot.Add(430 * time.Millisecond)} {
+			plan := p.Plan(c, Situation{}, now)
+			if got := plan.Accounted; got.Equal(slot) || got.Sub(slot) > 430*time.Millisecond || !plan.Next.Equal(slot.Add(15*time.Minute+jitter)) {
+				t.Errorf("%s at %v: the cursor stands at %v, and %v is next", name, now, got, plan.Next)
+			}
+		}
+	}
+}
+
+func TestTakesOver(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		old, text      string
+		oldJit, jitter time.Duration
+		accounted, now string
+		next           string // the first slot
+		moves          bool
+	}{
+		{"a slot of both waits for its jitter", "*/30 * * * * *", "*/15 * * * * *", time.Second, time.Second, "12:00:00", "12:00:30", "12:00:30", true},
+		{"though the new jitter has passed", "*/30 * * * * *", "*/15 * * * * *", 3 * time.Second, time.Second, "12:00:00", "12:00:32", "12:00:30", true},
+		{"a slot that is accounted for comes once", "*/30 * * * * *", "*/15 * * * * *", time.Second, 3 * time.Second, "12:00:30", "12:00:32", "12:00:45", false},
+		{"a slot of the old spec only is gone", "*/30 * * * * *", "0 * * * * *", 3 * time.Second, time.Second, "12:00:00", "12:00:32", "12:01:00", false},
+		{"slots before are not its own", "0 0 * * *", "*/15 * * * *", jitter, jitter, "00:00:00", "12:01:00", "12:15:00", true},
+		{"of several that are due the newest counts", "0 12 * * *", "* * * * * *", jitter, 0, "00:00:00", "12:00:10", "12:00:10", true},
+		{"a clock that was set back brings no slot twice", "*/15 * * * *", "*/5 * * * *", jitter, jitter, "12:15:00", "12:11:00", "12:20:00", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			old, p := policy(t, c.old), policy(t, c.text)
+			old.Jitter, p.Jitter = c.oldJit, c.jitter
+			got := p.takesOver(old, at(t, c.accounted), at(t, c.now))
+			if next := p.Spec.Next(got); !next.Equal(at(t, c.next)) || got.Equal(at(t, c.accounted)) == c.moves {
+				t.Errorf("the cursor stands at %v, and the first slot is %v", got, next)
+			}
+			if c.moves && p.Spec.Next(got.Add(-time.Millisecond)).Equal(got) {
+				t.Errorf("the cursor stands at %v, a slot", got)
 			}
 		})
 	}

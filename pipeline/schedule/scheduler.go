@@ -89,8 +89,9 @@ type track struct {
 	job     Job
 	next    *Job // takes over when the slot's work has ended
 	removed bool
-	work    *work    // going on; nil if none
-	verdict *verdict // of the work that ended, until the journal has it
+	work    *work     // going on; nil if none
+	verdict *verdict  // of the work that ended, until the journal has it
+	watched time.Time // since when this process has
 	busy    time.Time
 	cursor  pipeline.Cursor
 	due     time.Time // when the next slot comes due; zero if there is none, or it isn't known yet
@@ -122,7 +123,7 @@ func New(journal Journal, observer Observer, log *slog.Logger, jobs []Job, optio
 }
 
 // Replace changes the jobs; it may be called from any goroutine. Work that is going on ends as it began; a job that is
-// gone ends with it. A job whose spec changed has slots from now on.
+// gone ends with it. A job whose spec changed has the new one's slots from now on, and those whose jitter has not passed.
 func (s *Scheduler) Replace(jobs []Job) {
 	for {
 		select {
@@ -161,7 +162,8 @@ func (s *Scheduler) turn(ctx context.Context) time.Duration {
 	for _, t := range s.tracks {
 		if t.trouble = s.visit(ctx, t); t.trouble != nil && ctx.Err() == nil {
 			s.log.Error("the schedule could not be kept", "job", t.job.Name, "error", t.trouble.Error(),
-				"hint", hintOr(t.trouble, "no slot is lost: the daemon tries again shortly; check the disk that holds the ledger"))
+				"hint", hintOr(t.trouble, "check the disk that holds the ledger")+
+					"; the newest slot is caught up when it works again, the others are recorded as missed")
 		}
 	}
 	s.tracks = slices.DeleteFunc(s.tracks, func(t *track) bool { return t.removed && t.work == nil && t.verdict == nil })
@@ -191,12 +193,13 @@ func (s *Scheduler) visit(ctx context.Context, t *track) error {
 	if t.cursor, err = s.journal.Cursor(ctx, t.job.Name); err != nil {
 		return err
 	}
-	plan, err := s.plan(ctx, t)
+	now := s.now() // one for both specs: between two, a slot could come due that neither sees
+	plan, err := s.plan(ctx, t, now)
 	if err != nil {
 		return err
 	}
 	if t.next != nil && t.work == nil {
-		if plan, err = s.takeOver(ctx, t, plan); err != nil {
+		if plan, err = s.takeOver(ctx, t, plan, now); err != nil {
 			return err
 		}
 	}
@@ -208,8 +211,8 @@ func (s *Scheduler) visit(ctx context.Context, t *track) error {
 }
 
 // takeOver puts the job's successor in its place. One with another spec comes after the slot that is to run now, and its
-// slots begin now: those before were not its own.
-func (s *Scheduler) takeOver(ctx context.Context, t *track, plan Plan) (Plan, error) {
+// slots begin now: those before were not its own, but for what still waits for its jitter.
+func (s *Scheduler) takeOver(ctx context.Context, t *track, plan Plan, now time.Time) (Plan, error) {
 	if t.next.Policy.Spec.String() == t.job.Policy.Spec.String() {
 		t.job, t.next = *t.next, nil
 		return plan, nil
@@ -217,18 +220,23 @@ func (s *Scheduler) takeOver(ctx context.Context, t *track, plan Plan) (Plan, er
 	if plan.More || !plan.Run.IsZero() {
 		return plan, nil
 	}
-	now := s.now().Truncate(time.Second)
-	if err := s.account(ctx, t, now, nil); err != nil {
-		return plan, err
+	policy := t.next.Policy
+	accounted := policy.takesOver(t.job.Policy, t.cursor.Accounted, now)
+	if !accounted.Equal(t.cursor.Accounted) {
+		if err := s.account(ctx, t, accounted, nil); err != nil {
+			return plan, err
+		}
 	}
-	t.cursor.Accounted = now
+	s.log.Info("schedule changed: slots begin anew", "job", t.job.Name, "from", t.job.Policy.Spec.String(), "to", policy.Spec.String(),
+		"next", policy.due(policy.Spec.Next(accounted)))
+	t.cursor.Accounted = accounted
 	t.job, t.next = *t.next, nil
-	return s.plan(ctx, t)
+	return s.plan(ctx, t, now)
 }
 
 // plan decides about a job's slots and records it.
-func (s *Scheduler) plan(ctx context.Context, t *track) (Plan, error) {
-	plan := t.job.Policy.Plan(t.cursor, Situation{Active: t.work != nil, BusyUntil: t.busy}, s.now())
+func (s *Scheduler) plan(ctx context.Context, t *track, now time.Time) (Plan, error) {
+	plan := t.job.Policy.Plan(t.cursor, Situation{Watched: t.watched, Active: t.work != nil, BusyUntil: t.busy}, now)
 	if plan.Accounted.Equal(t.cursor.Accounted) {
 		return plan, nil
 	}
@@ -238,6 +246,7 @@ func (s *Scheduler) plan(ctx context.Context, t *track) (Plan, error) {
 	log := s.log.With("job", t.job.Name)
 	switch {
 	case plan.Rewound:
+		t.watched = now
 		log.Warn("the clock was set back: the schedule begins anew from now", "accounted", t.cursor.Accounted, "next", plan.Next,
 			"hint", "slots since then may run again; check the machine's time service")
 	case t.cursor.Accounted.IsZero():
@@ -340,7 +349,7 @@ func (s *Scheduler) adopt(jobs []Job) {
 	for _, job := range jobs {
 		i := slices.IndexFunc(old, func(t *track) bool { return t.job.Name == job.Name })
 		if i < 0 {
-			s.tracks = append(s.tracks, &track{job: job})
+			s.tracks = append(s.tracks, &track{job: job, watched: s.now()})
 			continue
 		}
 		old[i].next, old[i].removed = &job, false

@@ -187,7 +187,7 @@ func TestTheClockIsSetForward(t *testing.T) {
 		w.until(clock("00:20:00"))
 		w.locked(func() { w.set = 3 * time.Hour })
 		w.until(clock("00:25:00")) // 03:25
-		w.want("fates", w.fates("leads"), "00:15 run", "00:30-03:00 (11) missed: "+reasonMissed, "03:15 run")
+		w.want("fates", w.fates("leads"), "00:15 run", "00:30-03:00 (11) missed: "+reasonUnkept, "03:15 run")
 		if r := w.begun("leads")[1]; r > "03:15@00:20:30" {
 			t.Errorf("the loop needed more than 30 s to notice: %s", r)
 		}
@@ -510,6 +510,109 @@ func TestANewSpecHasNoPast(t *testing.T) {
 	})
 }
 
+// At the moment of the change, the slot of both specs waits for its jitter.
+func TestANewSpecKeepsTheSlotThatWaitsForItsJitter(t *testing.T) {
+	for _, c := range []struct {
+		name, old, text string
+		change          string
+		fates           []string
+		next            string
+	}{
+		{"on weekdays only", "0 6 * * *", "0 6 * * 1-6", "06:00:10", []string{"06:00 run"}, "2000-01-01T06:00:20.000Z"}, // a Saturday
+		{"twice as often", "*/30 * * * *", "*/15 * * * *", "00:30:10", []string{"00:30 run", "00:45 run"}, "2000-01-01T00:30:20.000Z"},
+		{"the slot is not in the new spec", "0 6 * * *", "30 6 * * *", "06:00:10", []string{"06:30 run"}, "2000-01-01T06:30:20.000Z"},
+		{"the slot has been run", "0 6 * * *", "0,30 6 * * *", "06:00:25", []string{"06:00 run", "06:30 run"}, "2000-01-01T06:30:20.000Z"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				at := func(text string) Job {
+					job := w.job("leads", func(_ context.Context, slot time.Time) (*pipeline.Summary, error) {
+						return ended(slot, pipeline.OK, ""), nil
+					})
+					job.Policy.Spec, job.Policy.Jitter = spec(t, text, nil), 20*time.Second
+					return job
+				}
+				w.start(at(c.old))
+				w.until(clock(c.change))
+				w.scheduler.Replace([]Job{at(c.text)})
+				w.until(clock(c.change).Add(31 * time.Minute))
+				got := w.fates("leads")
+				w.want("fates", got[:min(len(got), len(c.fates))], c.fates...)
+				w.logged("level=INFO", `msg="schedule changed: slots begin anew"`, "job=leads", "next="+c.next)
+			})
+		})
+	}
+}
+
+// A clock goes on between two looks at it.
+func TestASlotThatComesDueAtTheMomentOfTheChangeIsNotLost(t *testing.T) {
+	for early := range 10 {
+		inBubble(t, func(w *world) {
+			creeps := false
+			w.prepare = func(s *Scheduler) {
+				s.options.Now = func() time.Time {
+					w.locked(func() {
+						if creeps {
+							w.set += time.Millisecond
+						}
+					})
+					return w.now()
+				}
+			}
+			job := func(text string) Job {
+				job := w.job("leads", nil)
+				job.Policy.Spec, job.Policy.Jitter = spec(t, text, nil), 20*time.Second
+				return job
+			}
+			w.start(job("0 6 * * *"))
+			w.until(clock("06:00:20").Add(-time.Duration(early) * time.Millisecond / 2))
+			w.locked(func() { creeps = true })
+			w.scheduler.Replace([]Job{job("0 6 * * 1-6")})
+			w.until(clock("06:05:00"))
+			w.want(fmt.Sprintf("fates, %d half milliseconds before it", early), w.fates("leads"), "06:00 run")
+		})
+	}
+}
+
+// Every minute is a slot of each of these specs: however often one follows another, each minute has one run.
+func TestNewSpecsOneAfterTheOtherCostNoSlot(t *testing.T) {
+	inBubble(t, func(w *world) {
+		random := rand.New(rand.NewPCG(3, 3))
+		job := func() Job {
+			job := w.job("leads", func(_ context.Context, slot time.Time) (*pipeline.Summary, error) {
+				return ended(slot, pipeline.OK, ""), nil
+			})
+			text := []string{"*/10 * * * * *", "*/15 * * * * *", "*/20 * * * * *", "*/30 * * * * *", "0 * * * * *"}[random.IntN(5)]
+			job.Policy.Spec = spec(t, text, nil)
+			job.Policy.Jitter = time.Duration(random.Int64N(int64(job.Policy.Spec.shortest() / 10)))
+			return job
+		}
+		w.start(job())
+		for range 2000 {
+			time.Sleep(time.Duration(random.Int64N(int64(7 * time.Second))))
+			w.scheduler.Replace([]Job{job()})
+			synctest.Wait()
+		}
+		w.halt()
+		runs := map[time.Time]int{}
+		var last time.Time
+		for _, s := range w.spans["leads"] {
+			if runs[s.First]++; runs[s.First] > 1 || s.Count != 1 || s.Fate != pipeline.Ran {
+				t.Fatalf("%+v, of %d of this slot", s, runs[s.First])
+			}
+			last = s.First
+		}
+		for minute := midnight.Add(time.Minute); !minute.After(last); minute = minute.Add(time.Minute) {
+			if runs[minute] != 1 {
+				t.Fatalf("%v has %d runs", minute, runs[minute])
+			}
+		}
+		if last.Before(midnight.Add(time.Hour)) {
+			t.Fatalf("the last slot was %v", last)
+		}
+	})
+}
+
 func TestANewSpecSurvivesAJournalThatFails(t *testing.T) {
 	inBubble(t, func(w *world) {
 		daily := w.job("leads", nil)
@@ -569,7 +672,7 @@ func TestANewSpecTakesOverAfterTheSlotThatIsDue(t *testing.T) {
 	})
 }
 
-func TestAJournalThatFailsCostsNoSlot(t *testing.T) {
+func TestAfterAJournalThatFailedTheNewestSlotIsCaughtUp(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.start(w.job("leads", nil))
 		w.until(clock("00:16:00"))
@@ -579,11 +682,32 @@ func TestAJournalThatFailsCostsNoSlot(t *testing.T) {
 		if s := w.state("leads"); !strings.Contains(s.Trouble, "disk full") {
 			t.Errorf("%+v", s)
 		}
-		w.logged("level=ERROR", "the schedule could not be kept", "disk full", "hint=", "job=leads")
+		w.logged("level=ERROR", "the schedule could not be kept", "disk full", "job=leads",
+			"the newest slot is caught up when it works again, the others are recorded as missed")
 		w.locked(func() { w.broken = nil })
 		w.until(clock("01:02:59"))
-		w.want("fates", w.fates("leads"), "00:15 run", "00:30 missed: "+reasonMissed, "00:45 run", "01:00 run")
+		w.want("fates", w.fates("leads"), "00:15 run", "00:30 missed: "+reasonUnkept, "00:45 run", "01:00 run")
 		w.want("runs", w.begun("leads"), "00:15@00:15:00", "00:45@00:50:30", "01:00@01:00:00")
+		w.logged("level=WARN", "slots missed", "the schedule could not be kept", "the machine slept, or its clock was set forward")
+		if strings.Contains(w.text(), "why it was down") {
+			t.Errorf("the log says that the daemon was down:\n%s", w.text())
+		}
+	})
+}
+
+// The process is up since an hour that has not come yet, by the clock as it is now.
+func TestAClockThatWasSetBackDoesNotMakeTheDaemonDown(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.set = 5 * time.Hour
+		w.start(w.job("leads", nil))
+		w.until(clock("00:10:00"))
+		w.locked(func() { w.set = 0 })
+		w.until(clock("00:20:00"))
+		w.locked(func() { w.broken = errors.New("disk full") })
+		w.until(clock("01:04:00"))
+		w.locked(func() { w.broken = nil })
+		w.until(clock("01:08:00"))
+		w.want("fates", w.fates("leads"), "00:15 run", "00:30 run", "00:45 missed: "+reasonUnkept, "01:00 run")
 	})
 }
 

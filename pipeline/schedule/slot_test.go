@@ -320,3 +320,21 @@ func TestACrashLoopComesToAnEnd(t *testing.T) {
 		w.logged("level=ERROR", "gave up after 3 attempts", "hint=")
 	})
 }
+
+// A planned stop and a late start are no error.
+func TestASlotThatWasCutShortNamesItsRun(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.cursors["leads"] = pipeline.Cursor{Accounted: clock("00:00:00"), Tried: clock("00:15:00"), TriedRun: "leads-20000101T001500Z-0"}
+		w.until(clock("00:50:00"))
+		w.start(w.job("leads", nil))
+		w.until(clock("00:55:00"))
+		w.want("fates", w.fates("leads"), "00:15 run: "+reasonOvertook, "00:30 missed: "+reasonMissed, "00:45 run")
+		if run := w.spans["leads"][0].RunID; run != "leads-20000101T001500Z-0" {
+			t.Errorf("the span has run %q", run)
+		}
+		w.logged("level=WARN", "slot ended without a run that ended", "run_id=leads-20000101T001500Z-0", "stopped or killed", "hint=")
+		if strings.Contains(w.text(), "level=ERROR") {
+			t.Errorf("an error was logged:\n%s", w.text())
+		}
+	})
+}

@@ -34,6 +34,7 @@ type Job struct {
 	Active   *Active       // nil if the daemon makes no run of the job now
 	Paused   time.Time     // since when; zero if the job isn't paused
 	Why      string        // it is paused
+	Trouble  string        // why its schedule can't be kept; "" if it can
 }
 
 // Active is a run that is going on.

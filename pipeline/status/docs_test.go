@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"scored/pipeline"
+	"scored/pipeline/status"
 )
 
 // shapeOf is a metric's type and labels, as the registry or the page in docs has them.
@@ -73,6 +76,28 @@ func TestTheMetricsPageAndTheRegistryAgree(t *testing.T) {
 	}
 	if len(documented) < 15 {
 		t.Errorf("only %d metrics were found in docs/metrics.md", len(documented))
+	}
+}
+
+// What the operator copies must be where the daemon is.
+func TestTheDefaultAddressIsNamed(t *testing.T) {
+	config, err := os.ReadFile("../../configs/scored.yaml")
+	check(t, err)
+	listen := regexp.MustCompile(`(?m)^  listen: (127\.0\.0\.1:\d+) `).FindStringSubmatch(string(config))
+	if listen == nil {
+		t.Fatal("configs/scored.yaml has no status.listen")
+	}
+	page, err := os.ReadFile("../../docs/metrics.md")
+	check(t, err)
+	for what, text := range map[string]string{"docs/metrics.md": string(page), "the hint": pipeline.HintOf(status.Valid(""))} {
+		for _, named := range regexp.MustCompile(`127\.0\.0\.1:\d+`).FindAllString(text, -1) {
+			if named != listen[1] {
+				t.Errorf("%s names %s, the default is %s", what, named, listen[1])
+			}
+		}
+		if !strings.Contains(text, listen[1]) {
+			t.Errorf("%s does not name %s", what, listen[1])
+		}
 	}
 }
 

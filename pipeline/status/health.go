@@ -31,7 +31,7 @@ func (s *Server) stalled() string {
 	return fmt.Sprintf("the daemon's loop has not turned for %s: no slot is watched", span(age))
 }
 
-// readyz says whether every job's scores are fresh.
+// readyz says whether every job's scores are fresh and its schedule is kept.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	now, started := time.Now(), s.board.Process().Started
 	var bad, all []string
@@ -41,7 +41,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 			s.log.Error("readiness can't be told", "job", job.Name, "error", err.Error())
 		}
 		line := job.Name + ": " + f.words
-		if f.state == stale || f.state == unknown {
+		if f.state.bad() {
 			bad = append(bad, line)
 		}
 		all = append(all, line)
@@ -57,7 +57,10 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 func answer(w http.ResponseWriter, code int, word string, lines ...string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(code)
-	fmt.Fprintln(w, strings.Join(append([]string{word}, lines...), "\n"))
+	fmt.Fprintln(w, word)
+	for _, line := range lines {
+		fmt.Fprintln(w, strings.Join(strings.Fields(line), " ")) // a reason may have lines of its own
+	}
 }
 
 // state is a verdict on a job in one word, which is also its colour on the page.
@@ -69,7 +72,11 @@ const (
 	stale   state = "stale"
 	paused  state = "paused"
 	unknown state = "unknown" // the ledger can't be read
+	stuck   state = "stuck"   // its schedule can't be kept
 )
+
+// bad says whether somebody must do something.
+func (s state) bad() bool { return s == stale || s == unknown || s == stuck }
 
 // freshness is the verdict on a job, with its reasons.
 type freshness struct {
@@ -80,7 +87,8 @@ type freshness struct {
 
 // freshnessOf judges a job: the newest as-of that was delivered may be as old as the job's bound, however young the process
 // is: one that crashes again and again must not look well. Only a job that never had a success gets the bound's time from
-// the start of the process on. A paused job is as old as whoever paused it wants it to be.
+// the start of the process on. A paused job is as old as whoever paused it wants it to be. One whose schedule can't be kept
+// is stuck, however fresh.
 func freshnessOf(ctx context.Context, board Board, job Job, started, now time.Time) (freshness, error) {
 	s, err := stand(ctx, board, job)
 	if err != nil {
@@ -92,6 +100,8 @@ func freshnessOf(ctx context.Context, board Board, job Job, started, now time.Ti
 		known = fmt.Sprintf("scores are as of %s, %s ago", stamp(s.success.AsOf), span(now.Sub(s.success.AsOf)))
 	}
 	switch {
+	case job.Trouble != "":
+		f.state, f.words = stuck, fmt.Sprintf("stuck: the schedule can't be kept: %s; %s", job.Trouble, known)
 	case !job.Paused.IsZero():
 		f.state, f.words = paused, fmt.Sprintf("paused since %s%s; %s", stamp(job.Paused), because(job.Why), known)
 	case s.success != nil && now.Sub(s.success.AsOf) <= job.Bound:

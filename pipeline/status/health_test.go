@@ -94,7 +94,10 @@ func TestReadiness(t *testing.T) {
 		"nor anything stale":                              {60, []run{{30, "ok", nil}, {-600, "ok", manual}}, nil, 200, "as of 2026-11-22T12:30:00Z"},
 		"a paused job is as old as it may be": {600, []run{{0, "ok", nil}}, func(b *board) { b.jobs[0].Paused, b.jobs[0].Why = noon.Add(time.Hour), "undo" }, 200,
 			"paused since 2026-11-22T13:00:00Z: undo; scores are as of 2026-11-22T12:00:00Z, 10 h ago"},
-		"one stale job of two": {60, []run{{30, "ok", nil}}, func(b *board) { b.jobs = append(b.jobs, status.Job{Name: "churn", Bound: time.Hour}) }, 503, "churn: stale"},
+		"a schedule that can't be kept": {30, []run{{15, "ok", nil}}, func(b *board) { b.jobs[0].Trouble = "disk full" }, 503,
+			"lead_scoring: stuck: the schedule can't be kept: disk full; scores are as of 2026-11-22T12:15:00Z"},
+		"however long it was paused": {30, []run{{15, "ok", nil}}, func(b *board) { b.jobs[0].Trouble, b.jobs[0].Paused = "disk full", noon }, 503, "stuck"},
+		"one stale job of two":       {60, []run{{30, "ok", nil}}, func(b *board) { b.jobs = append(b.jobs, status.Job{Name: "churn", Bound: time.Hour}) }, 503, "churn: stale"},
 		"a ledger that can't be read": {30, []run{{15, "ok", nil}}, func(b *board) { b.err = errors.New("disk I/O error") }, 503,
 			"lead_scoring: unknown: the ledger can't be read: read the runs of lead_scoring: disk I/O error"},
 	} {
@@ -120,6 +123,27 @@ func TestReadiness(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who reads it takes it line by line.
+func TestReadinessIsALineAJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at(60)
+		for name, shape := range map[string]func(*board){
+			"why it is paused":  func(b *board) { b.jobs[0].Paused, b.jobs[0].Why = noon, "undo\nready\r\nall" },
+			"a run's reason":    func(b *board) { b.runs[0].Reason = "no answer\nready\u2028x" },
+			"a ledger's error":  func(b *board) { b.err = errors.New("disk\nready") },
+			"a schedule's want": func(b *board) { b.jobs[0].Trouble = "disk\nready" },
+		} {
+			b := quarters(time.Now())
+			b.ended(noon, pipeline.Failed)
+			shape(b)
+			got := get(status.New(b, quiet()), "/readyz")
+			if strings.Count(got.body, "\n") != 2 || strings.ContainsAny(got.body, "\r\u2028") || !strings.Contains(got.body, " ready") && got.code == 503 {
+				t.Errorf("%s: readyz answers %q", name, got.body)
+			}
+		}
+	})
 }
 
 func TestASuccessIsFoundBeyondManyBackfills(t *testing.T) {

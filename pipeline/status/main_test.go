@@ -102,7 +102,7 @@ type answer struct {
 
 func ask(h http.Handler, method, target string, shape ...func(*http.Request)) answer {
 	r := httptest.NewRequest(method, target, nil)
-	r.Host = "127.0.0.1:9464"
+	r.Host = "127.0.0.1:9848"
 	for _, change := range shape {
 		change(r)
 	}

@@ -31,12 +31,15 @@ var style string
 type view struct {
 	Now      time.Time
 	Style    template.CSS
-	Problems []string // what is wrong, each in a sentence
-	Notes    []string // what is good to know before it goes wrong
+	Problems []problem // what is wrong
+	Notes    []string  // what is good to know before it goes wrong
 	Jobs     []jobView
 	Process  Process
 	Quotas   []Quota
 }
+
+// problem is one in a sentence, and what was said of it, if that has lines.
+type problem struct{ Words, Said string }
 
 // jobView is one job's part of the page.
 type jobView struct {
@@ -47,7 +50,7 @@ type jobView struct {
 	Due     []due
 	Runs    []pipeline.Record
 	Lost    []pipeline.Span
-	Trouble string // why the job's past can't be shown
+	Unread  string // why the job's past can't be shown
 }
 
 // due is what a target has not got.
@@ -81,18 +84,18 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 func (s *Server) view(ctx context.Context, now time.Time) view {
 	v := view{Now: now, Style: template.CSS(style), Process: s.board.Process(), Quotas: quotas(s.board)} //nolint:gosec // our own file
 	if words := s.stalled(); words != "" {
-		v.Problems = append(v.Problems, words)
+		v.Problems = append(v.Problems, problem{Words: words})
 	}
-	if v.Process.Refusal != "" {
-		v.Problems = append(v.Problems, "the config was refused when it was last read: the one before is in force")
+	if said := v.Process.Refusal; said != "" {
+		v.Problems = append(v.Problems, problem{"the config was refused when it was last read: the one before is in force", said})
 	}
 	for _, job := range s.board.Jobs() {
 		j, note := s.viewJob(ctx, job, v.Process.Started, now)
 		switch {
-		case j.State == stale || j.State == unknown:
-			v.Problems = append(v.Problems, job.Name+" is "+j.Words)
-		case j.Trouble != "":
-			v.Problems = append(v.Problems, job.Name+": "+j.Trouble)
+		case j.State.bad():
+			v.Problems = append(v.Problems, problem{Words: job.Name + " is " + j.Words})
+		case j.Unread != "":
+			v.Problems = append(v.Problems, problem{Words: job.Name + ": " + j.Unread})
 		case note != "":
 			v.Notes = append(v.Notes, job.Name+": "+note)
 		}
@@ -118,7 +121,7 @@ func (s *Server) viewJob(ctx context.Context, job Job, started, now time.Time) (
 	}
 	if err != nil {
 		s.log.Error("the status page can't show a job's past", "job", job.Name, "error", err.Error())
-		j.Trouble = "the ledger can't be read: " + err.Error()
+		j.Unread = "the ledger can't be read: " + err.Error()
 	}
 	switch {
 	case f.state == paused || f.state == waiting:

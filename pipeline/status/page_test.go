@@ -88,7 +88,14 @@ func TestThePageSaysHowThingsStand(t *testing.T) {
 			b.runs[1].Summary = nil
 		}, []string{"Nothing is stale, but:", "\ninterrupted\n–\n–\n–\n–\n–\n–\n–\nthe process ended"}},
 		"a refused reload": {5, func(b *board) { b.process.Refusal = "scored.yaml:47: unknown key\n  -> mend <it>" }, []string{
-			"\nSomething is wrong\nthe config was refused when it was last read: the one before is in force\n", "1 d ago, refused", "scored.yaml:47: unknown key\n-> mend <it>\n"}},
+			"\nSomething is wrong\nthe config was refused when it was last read: the one before is in force:\nscored.yaml:47: unknown key\n-> mend <it>\nlead_scoring fresh\n",
+			"1 d ago, refused"}},
+		"a schedule that can't be kept": {5, func(b *board) { b.jobs[0].Trouble = "ledger /var/lib/scored: disk full" }, []string{
+			"\nSomething is wrong\nlead_scoring is stuck: the schedule can't be kept: ledger /var/lib/scored: disk full; scores are as of 2026-11-22T12:00:00Z",
+			"\nlead_scoring stuck\nThe schedule can't be kept: ledger /var/lib/scored: disk full\n", "\n42,000\n"}},
+		"a run with a hint": {20, func(b *board) {
+			b.ended(noon.Add(15*time.Minute), pipeline.Failed, down, func(s *pipeline.Summary) { s.Hint = "see whether <the org> is up" })
+		}, []string{"\ndeliver to salesforce: no answer lead_scoring-20261122T121500Z-0\nsee whether <the org> is up\n"}},
 		"nothing yet": {0, func(b *board) { b.runs, b.process.Started = nil, noon.Add(-time.Minute) }, []string{
 			"\nNothing is stale, but:\nlead_scoring: waiting: the daemon started 1 min ago; no run has succeeded yet\n", "\nLast success\nnone yet\n", "\nNo run yet.\n"}},
 		"just started, with an old success": {60, func(b *board) { b.process.Started = noon.Add(59 * time.Minute) }, []string{
@@ -177,12 +184,12 @@ func TestNothingOnThePageIsMarkup(t *testing.T) {
 	const attack = `<script>alert(1)</script>"><img src=x onerror=alert(1)>`
 	_, source := pageAt(t, 5, func(b *board) {
 		b.jobs[0] = status.Job{Name: attack, Schedule: attack, Model: attack, Digest: attack, Targets: []string{attack}, Bound: time.Hour,
-			Active: &status.Active{Stage: attack}, Paused: noon, Why: attack}
+			Active: &status.Active{Stage: attack}, Paused: noon, Why: attack, Trouble: attack}
 		b.process = status.Process{Version: attack, Config: attack, Refusal: attack}
 		b.quotas = []status.Quota{{Target: attack}}
 		b.lost = []pipeline.Span{{Fate: attack, Reason: attack}}
 		b.runs[0].Job, b.runs[0].ID, b.runs[0].Reason, b.runs[0].End, b.runs[0].Trigger = attack, attack, attack, attack, attack
-		b.runs[0].Summary.Targets[0].Target = attack
+		b.runs[0].Summary.Targets[0].Target, b.runs[0].Summary.Hint = attack, attack
 	})
 	for _, bad := range []string{"<script", "<img", `">alert`} {
 		if strings.Contains(source, bad) {

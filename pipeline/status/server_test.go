@@ -73,9 +73,9 @@ func TestThePolicyAdmitsTheStyleOfThePageAndNothingElse(t *testing.T) {
 func TestOnlyLoopbackNamesAreAnswered(t *testing.T) {
 	s := status.New(quarters(time.Now()), quiet())
 	for host, code := range map[string]int{
-		"localhost": 200, "localhost:9464": 200, "LOCALHOST:9464": 200, "127.0.0.1": 200, "127.8.8.8:1": 200, "[::1]:9464": 200, "[::1]": 200,
-		"": 421, "evil.example.com": 421, "evil.example.com:9464": 421, "localhost.evil.example.com": 421, "10.0.0.1:9464": 421,
-		"0.0.0.0": 421, "127.0.0.1.nip.io:9464": 421, "localhost:9464:1": 421, "[::]:1": 421, "2130706433": 421,
+		"localhost": 200, "localhost:9848": 200, "LOCALHOST:9848": 200, "127.0.0.1": 200, "127.8.8.8:1": 200, "[::1]:9848": 200, "[::1]": 200,
+		"": 421, "evil.example.com": 421, "evil.example.com:9848": 421, "localhost.evil.example.com": 421, "10.0.0.1:9848": 421,
+		"0.0.0.0": 421, "127.0.0.1.nip.io:9848": 421, "localhost:9848:1": 421, "[::]:1": 421, "2130706433": 421,
 	} {
 		for _, path := range []string{"/healthz", "/metrics"} {
 			if got := ask(s, "GET", path, func(r *http.Request) { r.Host = host }); got.code != code {
@@ -88,8 +88,11 @@ func TestOnlyLoopbackNamesAreAnswered(t *testing.T) {
 func TestListenStaysOnLoopback(t *testing.T) {
 	for _, addr := range []string{
 		":0", "0.0.0.0:0", "[::]:0", "10.0.0.1:0", "192.168.1.1:80", "example.com:80", "localhost.example.com:0", "127.0.0.1", "", "2130706433:0",
-		"/run/scored.sock", "*:0",
+		"/run/scored.sock", "*:0", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:http", "[::1]:99999", "::1:80",
 	} {
+		if err := status.Valid(addr); pipeline.ClassOf(err) != pipeline.Configuration || pipeline.HintOf(err) == "" || !strings.Contains(err.Error(), "status.listen") {
+			t.Errorf("%q is held for valid: %v", addr, err)
+		}
 		l, err := status.Listen(addr)
 		if err == nil {
 			l.Close()
@@ -99,6 +102,7 @@ func TestListenStaysOnLoopback(t *testing.T) {
 		}
 	}
 	for _, addr := range []string{"127.0.0.1:0", "localhost:0", "127.0.0.53:0"} {
+		check(t, status.Valid(addr))
 		l, err := status.Listen(addr)
 		check(t, err)
 		if ip := l.Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
@@ -106,6 +110,15 @@ func TestListenStaysOnLoopback(t *testing.T) {
 		}
 		l.Close()
 	}
+}
+
+// Valid opens nothing: the daemon may be listening there.
+func TestAnAddressInUseIsValid(t *testing.T) {
+	l, err := status.Listen("127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	check(t, status.Valid(l.Addr().String()))
+	check(t, status.Valid("[::1]:65535"))
 }
 
 func TestAPortInUseMayBeFreeLater(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 // preserve keeps what the history says of later instants as it is. A score has a row where it differs from the one before;
 // so where the job's next run found the very score that this batch is going to replace, it has no row, and would read as if
 // it had found the new one. It gets its row now. Doing so before the batch makes a crash in between harmless, and doing it
-// twice adds nothing. A slot's run has no later one, and nothing to preserve.
+// twice adds nothing. A slot's run has a later one only if it is late
+// and a run by hand was made meanwhile; what it then leaves unsaid, the next run says, as the ledger doubts it.
 func (w *scoreWriter) preserve(ctx context.Context, batch []pipeline.Change) error {
 	if w.run.Trigger == pipeline.Scheduled {
 		return nil
@@ -46,7 +47,7 @@ FROM (
 ) AS before
 CROSS JOIN (
     SELECT version, as_of FROM {schema}.runs
-    WHERE job = $1::VARCHAR(64) AND version > $2::BIGINT AND outcome IN ('ok', 'partial')
+    WHERE job = $1::VARCHAR(64) AND version > $2::BIGINT AND rows_scored > 0
     ORDER BY version LIMIT 1
 ) AS following
 LEFT JOIN {schema}.scores AS later
