@@ -160,14 +160,11 @@ func (s *Scheduler) now() time.Time { return s.options.Now().Round(0).UTC() }
 // turn looks at every job once and returns how long the loop may sleep.
 func (s *Scheduler) turn(ctx context.Context) time.Duration {
 	for _, t := range s.tracks {
-		if t.trouble = s.visit(ctx, t); t.trouble != nil && ctx.Err() == nil {
-			s.log.Error("the schedule could not be kept", "job", t.job.Name, "error", t.trouble.Error(),
-				"hint", hintOr(t.trouble, "check the disk that holds the ledger")+
-					"; the newest slot is caught up when it works again, the others are recorded as missed")
-		}
+		t.trouble = s.visit(ctx, t)
 	}
 	s.tracks = slices.DeleteFunc(s.tracks, func(t *track) bool { return t.removed && t.work == nil && t.verdict == nil })
 	s.publish()
+	s.complain(ctx)
 	if s.healthy() {
 		s.options.Beat()
 	}
@@ -182,6 +179,17 @@ func (s *Scheduler) turn(ctx context.Context) time.Duration {
 		}
 	}
 	return sleep
+}
+
+// complain logs what the turn could not do, once the status page can show it, too.
+func (s *Scheduler) complain(ctx context.Context) {
+	for _, t := range s.tracks {
+		if t.trouble != nil && ctx.Err() == nil {
+			s.log.Error("the schedule could not be kept", "job", t.job.Name, "error", t.trouble.Error(),
+				"hint", hintOr(t.trouble, "check the disk that holds the ledger")+
+					"; the newest slot is caught up when it works again, the others are recorded as missed")
+		}
+	}
 }
 
 // visit brings one job up to date with the clock.
