@@ -1,20 +1,15 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -210,153 +205,6 @@ func TestADryBackfillWritesNothingAndConnectsNowhere(t *testing.T) {
 	scored(t, append(stretch[:len(stretch)-1], "1d")...).want(t, exitTryAgain, "connect")
 }
 
-func TestAKilledBackfillGoesOnWhereItWas(t *testing.T) {
-	w := newWorld(t)
-	c := config(t, "timeout: 30s", "timeout: 3s")
-	from := midnight(w, 3)
-	args := []string{"backfill", leads, "-c", c, "--from", stamp(from), "--to", stamp(from.Add(2 * day)), "--step", "8h"}
-	cmd := w.Command(t.Context(), build(t), args...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(out); lines.Scan() && !strings.HasPrefix(lines.Text(), "2/6 "); {
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-
-	runs := ledgerRuns(t, w)
-	r := scored(t, args...).want(t, exitOK, "were done before", " ok, 0 partial, 0 failed")
-	if again := len(r.summaries(t)); again == 0 || again > 4 {
-		t.Errorf("%d windows were made after the kill, 2 of 6 were done before it", again)
-	}
-	for end := from.Add(8 * time.Hour); !end.After(from.Add(2 * day)); end = end.Add(8 * time.Hour) {
-		historyAgrees(t, w, c, end)
-	}
-	if last := runs[0]; last.Ended.IsZero() {
-		scored(t, "runs", "show", last.ID, "-c", c).want(t, exitOK, "interrupted: found dead at")
-	}
-	held := leadScores(w)
-	for key, want := range computed(t, c, from.Add(2*day)) {
-		if held[key] != want {
-			t.Errorf("lead %s holds %q and not the last window's %s", key, held[key], want)
-		}
-	}
-}
-
-// A live run that comes due while a backfill of another process is at a window waits for that window, and goes before the
-// next one.
-func TestALiveRunGoesBetweenTheWindows(t *testing.T) {
-	w := newWorld(t)
-	c := config(t)
-	from := midnight(w, 3)
-	underway, late := holdUp(w)
-	cmd := startBackfill(t, w, build(t), c, from)
-	<-underway
-	out := &watched{want: fmt.Sprintf("waiting: process %d runs lead_scoring", cmd.Process.Pid), seen: make(chan struct{})}
-	done := make(chan int)
-	go func() { done <- execute(t.Context(), []string{"run", leads, "-c", c}, out, io.Discard) }()
-	select {
-	case <-out.seen:
-		close(late)
-	case code := <-done:
-		close(late)
-		t.Fatalf("the run ended with %d beside the backfill", code)
-	}
-	if code := <-done; code != exitOK {
-		t.Errorf("the run's exit code is %d, and it printed\n%s", code, out.text.String())
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("the backfill: %v\n%s", err, cmd.Stdout)
-	}
-	var order []pipeline.Trigger
-	for _, r := range slices.Backward(ledgerRuns(t, w)) {
-		order = append(order, r.Trigger)
-	}
-	if want := []pipeline.Trigger{pipeline.Backfill, pipeline.Manual, pipeline.Backfill, pipeline.Backfill}; !slices.Equal(order, want) {
-		t.Errorf("the runs were made in the order %v, want %v", order, want)
-	}
-}
-
-func TestABackfillWaitsForARunOfAnotherProcess(t *testing.T) {
-	w := newWorld(t)
-	c := config(t)
-	from := midnight(w, 3)
-	underway, late := holdUp(w)
-	cmd := w.Command(t.Context(), build(t), "run", leads, "-c", c)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-underway
-	ctx, cancel := context.WithCancel(t.Context())
-	args := []string{"backfill", leads, "-c", c, "--from", stamp(from), "--to", stamp(from.Add(2 * day)), "--step", "1d"}
-	backfill := func(ctx context.Context, then func()) (code int, text string) {
-		out := &watched{want: fmt.Sprintf("waiting: process %d runs lead_scoring", cmd.Process.Pid), seen: make(chan struct{})}
-		done := make(chan int)
-		go func() { done <- execute(ctx, args, out, io.Discard) }()
-		select {
-		case <-out.seen:
-			then()
-		case code := <-done:
-			t.Errorf("the backfill ended with %d beside the run", code)
-			return code, out.text.String()
-		}
-		code = <-done
-		return code, out.text.String()
-	}
-	code, text := backfill(ctx, cancel)
-	if code != exitTryAgain || !strings.Contains(text, "0 failed, 0 interrupted, 2 not begun") || !strings.Contains(text, "to go on: ") {
-		t.Errorf("stopped while it waited: exit code %d\n%s", code, text)
-	}
-	if runs := ledgerRuns(t, w); len(runs) != 1 {
-		t.Errorf("%d runs were begun beside each other", len(runs))
-	}
-	code, text = backfill(t.Context(), func() { close(late) })
-	if code != exitOK || !strings.Contains(text, "2 windows: 2 ok") {
-		t.Errorf("exit code %d\n%s", code, text)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("the run: %v", err)
-	}
-}
-
-func TestASignalStopsABackfillAtARequestBoundary(t *testing.T) {
-	w := newWorld(t)
-	c := config(t)
-	binary := build(t)
-	for i, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
-		from := midnight(w, 6-3*i) // the second one has something to send
-		underway, late := holdUp(w)
-		cmd := startBackfill(t, w, binary, c, from)
-		<-underway
-		if err := cmd.Process.Signal(sig); err != nil {
-			t.Fatal(err)
-		}
-		close(late)
-		err := cmd.Wait()
-		text := cmd.Stdout.(*bytes.Buffer).String()
-		if code := cmd.ProcessState.ExitCode(); code != exitTryAgain {
-			t.Errorf("%s: exit code %d (%v), and it printed\n%s", sig, code, err, text)
-		}
-		if strings.Contains(text, " 0 not begun") || !strings.Contains(text, "to go on: scored backfill") {
-			t.Errorf("%s: it printed\n%s", sig, text)
-		}
-		for _, r := range ledgerRuns(t, w) {
-			if r.Ended.IsZero() || r.Summary == nil || r.Summary.Unknown != 0 {
-				t.Errorf("%s: it left %+v", sig, r)
-			}
-		}
-		scored(t, "backfill", leads, "-c", c, "--from", stamp(from), "--to", stamp(from.Add(3*day)), "--step", "1d", "--deliver").
-			want(t, exitOK, "3 windows of 1d, ", " ok, 0 partial, 0 failed, 0 interrupted, 0 not begun")
-		historyAgrees(t, w, c, from.Add(3*day))
-	}
-}
-
 func TestWhichRunsDoForAWindow(t *testing.T) {
 	history := &pipeline.TargetSummary{}
 	run := func(trigger pipeline.Trigger, end pipeline.End, h *pipeline.TargetSummary) pipeline.Record {
@@ -453,107 +301,6 @@ func scriptSince(t *testing.T, since time.Time) string {
 		fmt.Sprintf("WHERE :as_of >= TIMESTAMP '%s'\nORDER BY o.lead_key;", since.Format(time.DateTime)))
 }
 
-// computed works out what the job gives as of an instant, by lead: in a dry run that knows of no other run.
-func computed(t *testing.T, config string, asOf time.Time) map[string]string {
-	t.Helper()
-	defer t.Setenv("SCORED_STATE_DIR", os.Getenv("SCORED_STATE_DIR"))
-	t.Setenv("SCORED_STATE_DIR", t.TempDir())
-	j, err := wire(config, leads, ledger.OpenReadOnly, newConsole(io.Discard, io.Discard))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.close()
-	plan, err := j.runner.DryRun(t.Context(), pipeline.Request{AsOf: asOf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	scores := map[string]string{}
-	for _, c := range plan.Targets[0].Changes {
-		text, _ := json.Marshal([]any{c.Score.Score, c.Grade, j.runner.Model.Name()})
-		scores[c.Key] = string(text)
-	}
-	return scores
-}
-
-// A window that is made between others, and before a live run, changes what the history says of itself and of nothing else.
-func TestAWindowInBetweenLeavesTheLaterOnesAsTheyWere(t *testing.T) {
-	w := newWorld(t)
-	c := config(t)
-	from := midnight(w, 9)
-	window := func(first, last int) []string {
-		return []string{"backfill", leads, "-c", c, "--from", stamp(from.AddDate(0, 0, first)), "--to", stamp(from.AddDate(0, 0, last)), "--step", "3d"}
-	}
-	for _, days := range []int{3, 9} { // live runs, of which the second has no rows where it found what the first did
-		scored(t, "run", leads, "-c", c, "--as-of", stamp(from.AddDate(0, 0, days))).want(t, exitOK)
-	}
-	historyAgrees(t, w, c, from.AddDate(0, 0, 9))
-	scored(t, window(3, 6)...).want(t, exitOK)
-	for _, days := range []int{3, 6, 9} {
-		historyReads(t, w, c, from.AddDate(0, 0, days))
-	}
-	s := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t) // what it finds is held against what it found before
-	historyReads(t, w, c, s.AsOf)
-}
-
-// A run that did not reach its target looked at the history all the same.
-func TestAWindowBeforeARunWithoutATargetLeavesThatAsItWas(t *testing.T) {
-	w := newWorld(t)
-	c := config(t)
-	from := midnight(w, 9)
-	at := func(days int) string { return stamp(from.AddDate(0, 0, days)) }
-	scored(t, "run", leads, "-c", c, "--as-of", at(3)).want(t, exitOK)
-	w.Org.Inject(fakeorg.Fault{Method: http.MethodPatch, Times: -1, Status: http.StatusBadRequest, Body: fakeorg.Errors("INVALID_FIELD", "")})
-	scored(t, "run", leads, "-c", c, "--as-of", at(9)).want(t, exitConfiguration)
-	w.Org.ClearFaults()
-	scored(t, "backfill", leads, "-c", c, "--from", at(3), "--to", at(6), "--step", "3d").want(t, exitOK)
-	for _, days := range []int{3, 6, 9} {
-		historyReads(t, w, c, from.AddDate(0, 0, days))
-	}
-	s := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t)
-	historyReads(t, w, c, s.AsOf)
-}
-
-// historyAgrees checks that the newest rows of the history up to an instant are what the job gives as of it, and that none
-// was appended as of it that the job does not give.
-func historyAgrees(t *testing.T, w *world.World, config string, asOf time.Time) {
-	t.Helper()
-	scores, appended := historyReads(t, w, config, asOf)
-	for _, key := range appended {
-		if scores[key] == "" {
-			t.Errorf("as of %s the history was given lead %s, which has no score then", stamp(asOf), key)
-		}
-	}
-}
-
-// historyReads checks that the newest rows of the history up to an instant are what the job gives as of it. It returns that,
-// and the keys of the rows as of that very instant.
-func historyReads(t *testing.T, w *world.World, config string, asOf time.Time) (scores map[string]string, appended []string) {
-	t.Helper()
-	rows, err := w.Cluster.Query(t.Context(), fmt.Sprintf(
-		`SELECT DISTINCT ON (score_key) score_key, score, grade, model, version FROM scored.scores WHERE version < %d ORDER BY score_key, version DESC`,
-		asOf.UnixMilli()*1000+1000))
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept := map[string]string{}
-	for _, r := range rows {
-		kept[r[0]] = fmt.Sprintf("[%s,%q,%q]", r[1], r[2], r[3])
-		if strings.HasPrefix(r[4], fmt.Sprint(asOf.UnixMilli())) {
-			appended = append(appended, r[0])
-		}
-	}
-	scores = computed(t, config, asOf)
-	if len(scores) == 0 {
-		t.Fatalf("as of %s there are no scores: this shows nothing", stamp(asOf))
-	}
-	for key, want := range scores {
-		if kept[key] != want {
-			t.Errorf("as of %s the history has %q of lead %s, want %s", stamp(asOf), kept[key], key, want)
-		}
-	}
-	return scores, appended
-}
-
 func ledgerRuns(t *testing.T, w *world.World) []pipeline.Record {
 	t.Helper()
 	l, err := ledger.OpenReadOnly(filepath.Join(w.Dir, "ledger.db"))
@@ -581,23 +328,4 @@ func (r result) summaries(t *testing.T) (found []pipeline.Summary) {
 		}
 	}
 	return found
-}
-
-// holdUp lets the org keep the next write until late is closed, and says when it is there.
-func holdUp(w *world.World) (underway, late chan struct{}) {
-	underway, late = make(chan struct{}), make(chan struct{})
-	w.Org.Inject(fakeorg.Fault{Method: http.MethodPatch, Before: func() { close(underway); <-late }})
-	return underway, late
-}
-
-// startBackfill starts a delivering backfill of three days in a process of its own.
-func startBackfill(t *testing.T, w *world.World, binary, config string, from time.Time) *exec.Cmd {
-	t.Helper()
-	cmd := w.Command(t.Context(), binary, "backfill", leads, "-c", config,
-		"--from", stamp(from), "--to", stamp(from.Add(3*day)), "--step", "1d", "--deliver")
-	cmd.Stdout, cmd.Stderr = &bytes.Buffer{}, &bytes.Buffer{}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return cmd
 }

@@ -84,7 +84,7 @@ func TestADiskTooFullForALedgerIsNamed(t *testing.T) {
 	}
 	out, err := p.CombinedOutput()
 	if errors.Is(err, syscall.EPERM) || strings.Contains(string(out), "mount: operation not permitted") {
-		t.Skip("this machine lets nobody mount a small file system")
+		t.Skip("SKIP-mount: this machine lets nobody mount a small file system")
 	}
 	if err != nil || len(out) == 0 {
 		t.Errorf("%v\n%s", err, out)
