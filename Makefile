@@ -7,6 +7,8 @@ SHELL := bash
 GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
+BENCH  := build/bench-venv
+MATRIX := 1.6.0 1.9.1
 JSFORCE := sinks/salesforce/fakeorg/jsforce
 LINT   := bin/tools/golangci-lint
 TESTSUM := bin/tools/gotestsum
@@ -17,7 +19,7 @@ TRAIN_FROM := 2025-12-01T00:00:00Z
 TRAIN_TO   := 2026-05-29T22:00:00Z
 TRAIN_STEP := 127h
 
-.PHONY: help build demo test test-go test-systemd test-python lint fuzz bench model example-bpic2012 testdata prepare node clean FORCE
+.PHONY: help build demo test test-go test-systemd test-python test-matrix lint fuzz bench bench-run bench-docs bench-go model example-bpic2012 testdata prepare node clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -43,6 +45,12 @@ test-systemd: ## the units, under a real systemd as PID 1 where this machine all
 test-python: $(VENV)/ready ## the exporter's tests, types and style
 	cd python && ../$(VENV)/bin/ruff check --config pyproject.toml . ../docs/examples && ../$(VENV)/bin/ruff format --config pyproject.toml --check . ../docs/examples && ../$(VENV)/bin/mypy && ../$(VENV)/bin/pytest -q
 
+test-matrix: $(MATRIX:%=build/matrix/%/ready) ## the exporter's tests with the oldest and the newest scikit-learn that it admits
+	@cd python && status=0; for v in $(MATRIX); do \
+	  ../build/matrix/$$v/bin/pytest -q -p no:cacheprovider > ../build/matrix/$$v.log || { status=1; cat ../build/matrix/$$v.log; }; \
+	  echo "scikit-learn $$v: $$(tail -n 1 ../build/matrix/$$v.log)"; \
+	done; exit $$status
+
 lint: $(LINT) ## golangci-lint, with the one configuration
 	$(GO) vet ./...
 	$(LINT) run ./...
@@ -50,14 +58,37 @@ lint: $(LINT) ## golangci-lint, with the one configuration
 fuzz: ## fuzz every parser for FUZZTIME (30s) each
 	.ci/fuzz $(or $(FUZZTIME),30s)
 
-bench: ## the benchmarks: rows/s and allocations beside a peer
+# Forests, conversions and builds are kept in build/bench; remove it to begin from nothing.
+bench: $(BENCH)/ready ## the same forests and rows through every engine, then a whole run; QUICK=1: less of it, in 5 minutes
+	@mkdir -p build/bench
+	$(GO) build -trimpath -o build/bench/forest ./cmd/bench/forest
+	cd python && ../$(BENCH)/bin/python -m bench --binary ../build/bench/forest --cache ../build/bench \
+	  --out ../build/bench$(if $(QUICK),-quick.json --quick,.json)
+	$(MAKE) --no-print-directory bench-run
+
+bench-run: $(BENCH)/ready ## a run from PostgreSQL to decided changes: 1M rows, or 100k with QUICK=1
+	@mkdir -p build/bench
+	$(GO) build -trimpath -o build/bench/run ./cmd/bench/run
+	build/bench/run --work build/bench/whole --python $(BENCH)/bin/python \
+	  $(if $(QUICK),--rows 100000 --repetitions 1) | tee build/bench-run$(if $(QUICK),-quick).txt
+
+bench-docs: $(BENCH)/ready ## put what the last whole `make bench` printed into docs/benchmark.md
+	cd python && ../$(BENCH)/bin/python -m bench.tables ../build/bench.json ../build/bench-run.txt ../docs/benchmark.md
+
+bench-go: ## the benchmarks of the Go packages: rates and allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./pipeline/... ./sinks/...
+
+$(BENCH)/ready: python/bench/requirements.txt python/pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/pip install --quiet --disable-pip-version-check -r python/bench/requirements.txt -e python
+	touch $@
 
 model: build $(VENV)/ready ## make the data set with `scored dataset`, train, and write configs/bundles/lead_scoring
 	@mkdir -p build
 	bin/sandbox exec --world training -- bin/scored dataset lead_scoring --config configs/scored.yaml \
 	  --from $(TRAIN_FROM) --to $(TRAIN_TO) --step $(TRAIN_STEP) --labels sql/dataprep/lead_scoring_labels.sql --out build/lead_scoring.csv
-	$(VENV)/bin/python python/train_lead_scoring.py build/lead_scoring.csv configs/bundles/lead_scoring
+	$(VENV)/bin/python python/train_lead_scoring.py build/lead_scoring.csv configs/bundles/lead_scoring \
+	  --columns sql/dataprep/lead_scoring_columns.toml
 
 example-bpic2012: build $(VENV)/ready ## a public data set, from files in DATA=folder to the emulated CRM
 	$(GO) run ./docs/examples/bpic2012 -data $(or $(DATA),$(error say where the files are: make example-bpic2012 DATA=folder))
@@ -67,6 +98,11 @@ testdata: $(VENV)/ready ## write the bundles that the Go tests read, with the re
 
 prepare: ## install what the tests need where that is allowed (root or CI), else name the command
 	.ci/prepare
+
+build/matrix/%/ready: python/matrix/%.txt python/pyproject.toml
+	$(PYTHON) -m venv build/matrix/$*
+	build/matrix/$*/bin/pip install --quiet --disable-pip-version-check -r $< -e python
+	touch $@
 
 node: $(JSFORCE)/node_modules/.ready
 $(JSFORCE)/node_modules/.ready: $(JSFORCE)/package-lock.json

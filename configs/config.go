@@ -103,5 +103,5 @@ type Target struct {
 // Field is a field of the object and the value written into it.
 type Field struct {
 	Field string `mapstructure:"field" rule:"required"`
-	Value string `mapstructure:"value" rule:"required" oneof:"score grade probability model version scored_at"`
+	Value string `mapstructure:"value" rule:"required" oneof:"score grade probability model version scored_at reasons"`
 }

@@ -108,7 +108,7 @@ func TestReferenceFileLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if job := c.Jobs[0]; job.Dataprep != "../sql/dataprep/lead_scoring.sql" || job.Bundle != "bundles/lead_scoring" || len(job.Targets[0].Fields) != 6 {
+	if job := c.Jobs[0]; job.Dataprep != "../sql/dataprep/lead_scoring.sql" || job.Bundle != "bundles/lead_scoring" || len(job.Targets[0].Fields) != 7 {
 		t.Errorf("got %+v", job)
 	}
 }

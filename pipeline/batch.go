@@ -36,8 +36,8 @@ type Column struct {
 	Dict    []string  // Text: the distinct values of this batch, never empty strings
 }
 
-// Batch is a block of rows held as columns, with the keys beside them. The memory of Columns belongs to the source and
-// is reused for the next batch; the strings in Keys and Dict may be kept.
+// Batch is a block of rows held as columns, with the keys beside them. Its slices are filled again, see
+// [Rows]; the strings in Keys and Dict may be kept.
 type Batch struct {
 	Keys    []string // a key per row, "" where it is missing
 	Columns []Column

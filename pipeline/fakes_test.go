@@ -19,6 +19,8 @@ type table struct {
 	rows  []row
 	err   error // after the rows
 	again bool  // start over once, as after a serialization conflict
+	size  int   // rows of a batch; 2 if 0
+	made  int   // batches that were not filled again
 }
 
 type row struct {
@@ -38,8 +40,13 @@ func (t *table) Read(ctx context.Context, _ *pipeline.Run, rows pipeline.Rows) e
 	if err := rows.Begin([]pipeline.Column{{Name: "x", Kind: pipeline.Number}}); err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(t.rows, 2) {
-		b := &pipeline.Batch{Columns: []pipeline.Column{{Name: "x", Kind: pipeline.Number}}}
+	b := &pipeline.Batch{}
+	for chunk := range slices.Chunk(t.rows, cmp.Or(t.size, 2)) {
+		if b.Columns == nil {
+			t.made++
+			b.Columns = []pipeline.Column{{Name: "x", Kind: pipeline.Number}}
+		}
+		b.Keys, b.Columns[0].Numbers = b.Keys[:0], b.Columns[0].Numbers[:0]
 		for _, r := range chunk {
 			b.Keys = append(b.Keys, r.key)
 			b.Columns[0].Numbers = append(b.Columns[0].Numbers, r.value)
@@ -51,7 +58,7 @@ func (t *table) Read(ctx context.Context, _ *pipeline.Run, rows pipeline.Rows) e
 	return t.err
 }
 
-// identity is a Model whose score is its column.
+// identity is a Model whose score is its column, with reasons for whatever is due.
 type identity struct{ bindErr error }
 
 func (identity) Name() string   { return "identity@00000000" }
@@ -59,12 +66,16 @@ func (identity) Digest() string { return "model" }
 
 func (m identity) Bind([]pipeline.Column) (pipeline.Scorer, error) { return m, m.bindErr }
 
-func (identity) Score(b *pipeline.Batch, scores []pipeline.Score, rejected []pipeline.Rejection) ([]pipeline.Score, []pipeline.Rejection) {
+func (identity) Score(b *pipeline.Batch, due func(pipeline.Score) bool, scores []pipeline.Score, rejected []pipeline.Rejection) ([]pipeline.Score, []pipeline.Rejection) {
 	for i, key := range b.Keys {
 		if v := b.Columns[0].Numbers[i]; math.IsNaN(v) {
 			rejected = append(rejected, pipeline.Rejection{Key: key, Reason: "x: missing"})
 		} else {
-			scores = append(scores, pipeline.Score{Key: key, Score: int(v), Grade: "A", Probability: v / 100})
+			s := pipeline.Score{Key: key, Score: int(v), Grade: "A", Probability: v / 100}
+			if due != nil && due(s) {
+				s.Reasons = "x of " + key
+			}
+			scores = append(scores, s)
 		}
 	}
 	return scores, rejected
@@ -96,6 +107,7 @@ func everything(_ *pipeline.Run, _ string, scores []pipeline.Score, confirmed it
 type memory struct {
 	calls       []string
 	shape       string
+	model       string // of the intents
 	intents     map[string]pipeline.Change
 	confirmed   map[string]pipeline.Confirmed
 	unsettled   time.Time
@@ -187,8 +199,9 @@ func (m *memory) Unsettled(context.Context, string, string) (time.Time, error) {
 	return m.unsettled, nil
 }
 
-func (m *memory) Intend(_ context.Context, _ *pipeline.Run, target, _ string, changes []pipeline.Change) error {
+func (m *memory) Intend(_ context.Context, _ *pipeline.Run, target, model string, changes []pipeline.Change) error {
 	m = m.of(target)
+	m.model = model
 	m.calls = append(m.calls, fmt.Sprintf("intend %d", len(changes)))
 	for _, c := range changes {
 		m.intents[c.Key] = c
@@ -213,7 +226,7 @@ func (m *memory) Confirm(ctx context.Context, run *pipeline.Run, target string, 
 			return fmt.Errorf("no intent for %s", o.Key)
 		}
 		if o.Status == pipeline.Accepted {
-			m.confirmed[o.Key] = pipeline.Confirmed{Key: o.Key, Score: c.Score.Score, Version: run.Version}
+			m.confirmed[o.Key] = pipeline.Confirmed{Key: o.Key, Score: c.Score.Score, Grade: c.Grade, Model: m.model, Version: run.Version}
 		}
 		if o.Status != pipeline.Unknown {
 			delete(m.intents, o.Key)
@@ -249,6 +262,7 @@ type org struct {
 	onRequest func()
 	calls     int
 	written   []string
+	reasons   map[string]string // of what was written
 }
 
 func (o *org) Name() string { return cmp.Or(o.name, "org") }
@@ -276,6 +290,12 @@ func (o *org) Write(ctx context.Context, _ *pipeline.Run, _ string, changes []pi
 				out = o.answer(c.Key)
 			}
 			o.written = append(o.written, c.Key)
+			if c.Reasons != "" {
+				if o.reasons == nil {
+					o.reasons = map[string]string{}
+				}
+				o.reasons[c.Key] = c.Reasons
+			}
 			outcomes = append(outcomes, out)
 		}
 		if err := confirm(outcomes); err != nil {

@@ -28,20 +28,16 @@ func (r *Runner) DryRun(ctx context.Context, req Request) (*Plan, error) {
 		return nil, err
 	}
 	s := r.summary(run)
-	scores, rejected, err := r.score(ctx, run, s)
+	scores, rejected, err := r.score(ctx, run, req.Full, s)
 	if err != nil {
 		return nil, err
 	}
 	plan := &Plan{Read: s.Read, Scored: s.Scored, Rejected: rejected}
 	for _, t := range r.Targets {
 		name := t.Sink.Name()
-		reshaped, err := r.Ledger.Shaped(ctx, r.Job, name, t.Shape)
+		confirmed, _, err := r.foreseen(ctx, t, req.Full)
 		if err != nil {
 			return nil, err
-		}
-		confirmed := r.Ledger.Confirmed(ctx, r.Job, name)
-		if req.Full || reshaped {
-			confirmed = doubted(confirmed)
 		}
 		decision, err := r.Decide(run, r.Model.Name(), scores, confirmed)
 		if err != nil {

@@ -21,7 +21,8 @@ type Rows interface {
 	// Begin comes once per attempt, before any row, with the columns beside the key (no values yet). What an earlier
 	// attempt gave is void. An error stops the read.
 	Begin(columns []Column) error
-	// Add takes the next rows. The batch is valid until Add returns.
+	// Add takes the next rows. What the batch holds is valid until Add returns, unless Add keeps it: then it leaves in its
+	// place what an earlier batch of this attempt held, to be filled again, or nothing.
 	Add(batch *Batch) error
 }
 
@@ -38,12 +39,14 @@ type Model interface {
 
 // Scorer scores batches that have the columns it was bound to. It keeps scratch memory: one goroutine at a time.
 type Scorer interface {
-	// Score appends one score, or one rejection, per row.
-	Score(batch *Batch, scores []Score, rejected []Rejection) ([]Score, []Rejection)
+	// Score appends one score, or one rejection, per row. A score that due picks gets its reasons, which cost more than
+	// the score; nil picks none.
+	Score(batch *Batch, due func(Score) bool, scores []Score, rejected []Rejection) ([]Score, []Rejection)
 }
 
 // Decide compares the scores, in ascending order of key, with what the target confirmed, in the same order, and picks
-// the changes. It is a pure function. A newer version at the target always wins.
+// the changes. It is a pure function that judges each key by what is known of that key alone. A newer version at the target
+// always wins. Reasons are no difference: they come with a change and make none.
 type Decide func(run *Run, model string, scores []Score, confirmed iter.Seq2[Confirmed, error]) (Decision, error)
 
 // Decision is what to send to one target, in ascending order of key, and how many scores stay.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"runtime/debug"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -23,6 +23,9 @@ type Target struct {
 	// Settle is how long a request can go on after its sender died. Until it has passed since the last open intent, no
 	// other value is sent: the late request could overwrite it.
 	Settle time.Duration
+	// Reasons is set where the sink writes a score's reasons, which are computed for changes only, and not unless somebody
+	// wants them.
+	Reasons bool
 }
 
 // Runner takes one job from its dataprep script to its targets.
@@ -78,8 +81,9 @@ type work struct {
 func (w *work) guard(part func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			w.log.Error("the run panicked: this is a bug", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = Panicked(p)
+			r := caught(p)
+			w.log.Error("the run panicked: this is a bug", "panic", fmt.Sprint(r.value), "stack", string(r.stack))
+			err = Panicked(r.value)
 		}
 	}()
 	return part()
@@ -87,7 +91,7 @@ func (w *work) guard(part func() error) (err error) {
 
 // do reads, scores and delivers.
 func (w *work) do(ctx context.Context) error {
-	scores, rejected, err := w.score(ctx, w.run, w.summary)
+	scores, rejected, err := w.score(ctx, w.run, w.full, w.summary)
 	w.rejected, w.drained = rejected, err == nil
 	if err != nil {
 		return err
@@ -138,19 +142,16 @@ func (r *Runner) summary(run *Run) *Summary {
 }
 
 // score drains the source and scores what it gives; the scores come back in ascending order of key, each key once.
-func (r *Runner) score(ctx context.Context, run *Run, s *Summary) ([]Score, []Rejection, error) {
+func (r *Runner) score(ctx context.Context, run *Run, full bool, s *Summary) ([]Score, []Rejection, error) {
 	r.progress("read and score", 0, 0)
-	c := &collector{model: r.Model, progress: r.progress}
 	start := time.Now()
-	err := r.Source.Read(ctx, run, c)
-	s.Read, s.Stages.Score = c.rows, c.scoring.Milliseconds()
-	s.Stages.Read = (time.Since(start) - c.scoring).Milliseconds()
+	scores, rejected, err := r.drain(ctx, run, full, s)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read dataprep result: %w", err)
+		return nil, nil, err
 	}
-	start = time.Now()
-	scores, rejected := unique(c.scores, c.rejected)
-	s.Stages.Score += time.Since(start).Milliseconds()
+	runtime.GC() // without what reading held, deciding has room before the heap grows
+	scores, rejected = unique(scores, rejected)
+	s.Stages.Score = time.Since(start).Milliseconds() - s.Stages.Read
 	s.Scored, s.Rejected = len(scores), len(rejected)
 	switch {
 	case s.Read == 0:
@@ -159,6 +160,30 @@ func (r *Runner) score(ctx context.Context, run *Run, s *Summary) ([]Score, []Re
 	case len(scores) == 0:
 		return nil, rejected, &Problem{Err: fmt.Errorf("all %d rows were rejected, the first because: %s", s.Read, rejected[0].Reason),
 			Hint: "nothing was sent; compare the dataprep result with the model's contract"}
+	}
+	return scores, rejected, nil
+}
+
+// drain scores the rows as they are read. Once it returns, nothing of it goes on.
+func (r *Runner) drain(ctx context.Context, run *Run, full bool, s *Summary) ([]Score, []Rejection, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	foresight := r.foresee(ctx, run, full)
+	c := &collector{model: r.Model, due: foresight, progress: r.progress}
+	defer func() {
+		cancel()
+		c.drop()
+		foresight.end()
+	}()
+	start := time.Now()
+	err := r.Source.Read(ctx, run, c)
+	s.Read, s.Stages.Read = c.rows, (time.Since(start) - c.waiting).Milliseconds()
+	scores, rejected, failed := c.finish()
+	switch {
+	case failed != nil:
+		return nil, nil, failed
+	case err != nil:
+		s.Stages.Score = c.waiting.Milliseconds()
+		return nil, nil, fmt.Errorf("read dataprep result: %w", err)
 	}
 	return scores, rejected, nil
 }
@@ -221,30 +246,4 @@ func (r *Runner) progress(stage string, done, total int) {
 	if r.Progress != nil {
 		r.Progress(stage, done, total)
 	}
-}
-
-// collector scores batches as they arrive.
-type collector struct {
-	model    Model
-	scorer   Scorer
-	scores   []Score
-	rejected []Rejection
-	rows     int
-	scoring  time.Duration
-	progress func(stage string, done, total int)
-}
-
-func (c *collector) Begin(columns []Column) error {
-	scorer, err := c.model.Bind(columns)
-	c.scorer, c.scores, c.rejected, c.rows = scorer, c.scores[:0], c.rejected[:0], 0
-	return err
-}
-
-func (c *collector) Add(batch *Batch) error {
-	start := time.Now()
-	c.scores, c.rejected = c.scorer.Score(batch, c.scores, c.rejected)
-	c.rows += batch.Rows()
-	c.scoring += time.Since(start)
-	c.progress("read and score", c.rows, 0)
-	return nil
 }

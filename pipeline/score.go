@@ -6,6 +6,7 @@ type Score struct {
 	Probability float64 // the positive class's, as the trained pipeline's predict_proba gives it
 	Score       int     // 0 to 100: where Probability stands in the bundle's reference distribution
 	Grade       string  // the bundle's cut-offs on Score
+	Reasons     string  // what moved the probability most, in words for a rep; "" where nobody asked
 }
 
 // Rejection is a row that could not be scored. Reason names the column and the rule, never the value: values are

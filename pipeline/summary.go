@@ -78,10 +78,11 @@ type TargetSummary struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Stages holds the duration of each stage in milliseconds.
+// Stages holds the duration of each stage in milliseconds. Rows are scored while the next ones are read: Score is what that
+// adds.
 type Stages struct {
-	Read    int64 `json:"read"` // until the last row was received, without Score
-	Score   int64 `json:"score"`
+	Read    int64 `json:"read"`  // until the last row was received, but for Score
+	Score   int64 `json:"score"` // while reading waited for scoring, and what was left to score and sort after the last row
 	Decide  int64 `json:"decide"`
 	Deliver int64 `json:"deliver"`
 	History int64 `json:"history"`

@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -162,13 +164,41 @@ func (d *demo) score(ctx context.Context) error {
 
 func (d *demo) showBest(n int) error {
 	fmt.Fprintf(d.out, "\nthe %d best leads, as a rep sees them in Salesforce\n\n", n)
-	w := tabwriter.NewWriter(d.out, 0, 4, 2, ' ', 0)
+	var table bytes.Buffer
+	w := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "SCORE\tGRADE\tNAME\tCOMPANY\tCITY\tINTEREST\tSTATUS\tKEY")
-	for _, r := range d.world.Org.Best(n) {
+	best := d.world.Org.Best(n)
+	for _, r := range best {
 		fmt.Fprintf(w, "%.0f\t%v\t%v\t%v\t%v\t%v\t%v\t%v\n", r.Fields["Lead_Score__c"], text(r.Fields["Lead_Grade__c"]), text(r.Fields["Name"]),
 			text(r.Fields["Company"]), text(r.Fields["City"]), text(r.Fields["Vehicle_Interest__c"]), text(r.Fields["Status"]), text(r.Fields["Lead_Key__c"]))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	line := 0
+	for row := range strings.Lines(table.String()) {
+		fmt.Fprintln(d.out, strings.TrimRight(row, " \n"))
+		if line++; line > 1 { // the first has the titles
+			d.showReasons(text(best[line-2].Fields["Lead_Score_Reasons__c"]))
+		}
+	}
+	return nil
+}
+
+// showReasons prints a lead's reasons below it, in lines of a terminal's width.
+func (d *demo) showReasons(reasons string) {
+	const indent, width = "      ", 112
+	line := indent
+	for word := range strings.FieldsSeq(reasons) {
+		if utf8.RuneCountInString(line)+utf8.RuneCountInString(word) >= width {
+			fmt.Fprintln(d.out, line)
+			line = indent
+		}
+		line += " " + word
+	}
+	if line != indent {
+		fmt.Fprintln(d.out, line)
+	}
 }
 
 func text(v any) string {

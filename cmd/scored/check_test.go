@@ -13,7 +13,7 @@ func TestCheckGoesThroughEverythingAndWritesNothing(t *testing.T) {
 	w := newWorld(t)
 	r := scored(t, "check", "-c", config(t)).want(t, exitOK,
 		"ok    config", "ok    ledger", "ok    bundle", "ok    referee", "leaves agrees", "ok    script", "ok    warehouse",
-		"its 58 columns fit the contract", "ok    target", "all 6 fields of Lead can be written")
+		"its 58 columns fit the contract", "ok    target", "all 7 fields of Lead can be written")
 	if strings.Contains(r.out, "FAIL") || len(leadScores(w)) != 0 {
 		t.Error(r.out)
 	}

@@ -58,7 +58,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	config := root.PersistentFlags().StringP("config", "c", defaultConfig(), "the config file (or SCORED_CONFIG)")
 	root.AddCommand(daemonCommand(config), runCommand(config), backfillCommand(config), checkCommand(config), datasetCommand(config),
-		runsCommand(config), slotsCommand(config), pauseCommand(config), resumeCommand(config))
+		modelCommand(config), explainCommand(config), runsCommand(config), slotsCommand(config), pauseCommand(config), resumeCommand(config))
 
 	err := root.ExecuteContext(ctx)
 	if err != nil {

@@ -73,17 +73,30 @@ func TestNewEventsSendOnlyTheLeadsConcerned(t *testing.T) {
 
 func TestAFieldAddedToTheMappingIsFilledForEveryLead(t *testing.T) {
 	w := newWorld(t)
-	const field = "          - {field: Lead_Score_Probability__c, value: probability}\n"
-	scored(t, "run", leads, "-c", config(t, field, "")).want(t, exitOK)
-	s := scored(t, "run", leads, "-c", config(t)).want(t, exitOK, "object or mapping is not what it was").summary(t)
-	filled := 0
-	for _, r := range w.Org.Records("Lead") {
-		if r.Fields["Lead_Score_Probability__c"] != nil {
-			filled++
+	const field = "          - {field: Lead_Score_Reasons__c, value: reasons} # personal data, as the values are that it tells of\n"
+	reasons := func() map[string]any {
+		held := map[string]any{}
+		for _, r := range w.Org.Records("Lead") {
+			if text := r.Fields["Lead_Score_Reasons__c"]; text != nil {
+				held[r.ID] = text
+			}
 		}
+		return held
 	}
-	if s.Sent != s.Scored || filled != s.Scored {
-		t.Errorf("sent %d and filled %d of %d", s.Sent, filled, s.Scored)
+	scored(t, "run", leads, "-c", config(t, field, "")).want(t, exitOK)
+	if held := reasons(); len(held) > 0 {
+		t.Errorf("without a field for them, %d leads have reasons", len(held))
+	}
+	r := scored(t, "run", leads, "-c", config(t)).want(t, exitOK, "object or mapping is not what it was")
+	s := r.summary(t)
+	held := reasons()
+	if s.Sent != s.Scored || len(held) != s.Scored {
+		t.Errorf("sent %d and filled %d of %d", s.Sent, len(held), s.Scored)
+	}
+	for id, text := range held {
+		if strings.Contains(r.log, text.(string)) {
+			t.Fatalf("the reasons of %s are in the log", id)
+		}
 	}
 }
 

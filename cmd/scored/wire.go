@@ -201,9 +201,17 @@ func newTargets(cfg *configs.Config, jc configs.Job, log *slog.Logger) (targets 
 		}
 		orgs = append(orgs, sink)
 		retried := sinks.Retry(sink, sinks.Backoff{Tries: 4, First: time.Second, Max: 8 * time.Second}, log)
-		targets = append(targets, pipeline.Target{Sink: retried, Shape: shape(tc), Settle: cfg.Salesforce.Timeout})
+		targets = append(targets, pipeline.Target{
+			Sink: retried, Shape: shape(tc), Settle: cfg.Salesforce.Timeout, Reasons: wantsReasons(tc),
+		})
 	}
 	return targets, orgs, nil
+}
+
+// wantsReasons says whether one of the target's fields is given the reasons: they are worked out only for those who read
+// them.
+func wantsReasons(tc configs.Target) bool {
+	return slices.ContainsFunc(tc.Fields, func(f configs.Field) bool { return f.Value == salesforce.Reasons.String() })
 }
 
 // shape is all of a target that decides what is written where.

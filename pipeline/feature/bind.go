@@ -20,7 +20,7 @@ func (p *Plan) Bind(columns []pipeline.Column) (*Transformer, error) {
 		}
 		places[column.Name] = i
 	}
-	inputs := make([]input, len(p.contract))
+	guards := make([]guard, len(p.contract))
 	for i, want := range p.contract {
 		at, ok := places[want.Name]
 		switch {
@@ -30,7 +30,7 @@ func (p *Plan) Bind(columns []pipeline.Column) (*Transformer, error) {
 			wrong = append(wrong, fmt.Sprintf("column %q is %s (%s), the contract says %s",
 				want.Name, columns[at].Kind, columns[at].Type, want.Type))
 		}
-		inputs[i] = newInput(want, at)
+		guards[i] = newGuard(want, at)
 		delete(places, want.Name)
 	}
 	for i, column := range columns {
@@ -46,5 +46,8 @@ func (p *Plan) Bind(columns []pipeline.Column) (*Transformer, error) {
 				"or train and export the model again on what the script gives now",
 		}
 	}
-	return &Transformer{plan: p, inputs: inputs}, nil
+	return &Transformer{
+		plan: p, guards: guards,
+		seen: make([]*pipeline.Column, len(guards)), tables: make([][]outcome, len(p.blocks)),
+	}, nil
 }

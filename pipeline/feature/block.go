@@ -1,5 +1,10 @@
 package feature
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Block turns one raw column into features, by steps in order. docs/bundle.md words what each step does.
 type Block struct {
 	Column string `json:"column"`
@@ -8,9 +13,12 @@ type Block struct {
 
 // Step is one step of a [Block]; which fields belong to it depends on Op.
 type Step struct {
-	Op         string     `json:"op"`                   // impute, one_hot, ordinal or is_missing
-	Number     *float64   `json:"number,omitempty"`     // impute, of a number column
-	Text       *string    `json:"text,omitempty"`       // impute, of a text column
+	Op         string     `json:"op"`
+	Number     *float64   `json:"number,omitempty"`     // impute of numbers, add, subtract, multiply, divide
+	Text       *string    `json:"text,omitempty"`       // impute of text
+	Min        *float64   `json:"min,omitempty"`        // clip
+	Max        *float64   `json:"max,omitempty"`        // clip
+	Edges      []float64  `json:"edges,omitempty"`      // bin
 	Width      *int       `json:"width,omitempty"`      // one_hot
 	Categories []Category `json:"categories,omitempty"` // one_hot and ordinal
 	Missing    *Rule      `json:"missing,omitempty"`    // one_hot and ordinal
@@ -30,4 +38,21 @@ type Rule struct {
 	Action string   `json:"action"`         // refuse; zeros or slot (one_hot); code or missing (ordinal)
 	Slot   *int     `json:"slot,omitempty"` // slot
 	Code   *float64 `json:"code,omitempty"` // code
+}
+
+// takes checks that a step has no keys but these beside op.
+func (s *Step) takes(keys ...string) error {
+	for _, field := range []struct {
+		key   string
+		given bool
+	}{
+		{"number", s.Number != nil}, {"text", s.Text != nil}, {"min", s.Min != nil}, {"max", s.Max != nil},
+		{"edges", s.Edges != nil}, {"width", s.Width != nil}, {"categories", s.Categories != nil},
+		{"missing", s.Missing != nil}, {"unknown", s.Unknown != nil},
+	} {
+		if field.given && !slices.Contains(keys, field.key) {
+			return fmt.Errorf("takes no %s", field.key)
+		}
+	}
+	return nil
 }

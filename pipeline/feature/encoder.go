@@ -8,26 +8,24 @@ import (
 	"scored/pipeline"
 )
 
-// outcome is what an encoder gives for a value: value in the slot-th of its features and 0 in the others, or, if reason
+// outcome is what a value comes down to: value in the slot-th of the block's features and 0 in the others, or, if reason
 // is set, a rejection.
 type outcome struct {
 	slot   int // none if negative
-	value  float32
+	value  float64
 	reason string
 }
 
 var zeros = outcome{slot: -1}
 
-// encoder looks outcomes up. One-hot, ordinal and is_missing are all tables.
+// encoder looks outcomes up: one_hot and ordinal, and is_missing of text.
 type encoder struct {
 	features int
 	missing  outcome
 	unknown  outcome
-	texts    map[string]outcome  // of a text column
-	numbers  map[float64]outcome // of a number column; -0 finds 0, as in scikit-learn
+	texts    map[string]outcome  // of text
+	numbers  map[float64]outcome // of numbers; -0 finds 0, as in scikit-learn
 }
-
-func (e *encoder) width() int { return e.features }
 
 func (e *encoder) text(s string) outcome {
 	if o, ok := e.texts[s]; ok {
@@ -46,60 +44,40 @@ func (e *encoder) number(v float64) outcome {
 	return e.unknown
 }
 
-// newEncoder checks an encoding step and makes its table; impute, if there is one, decides what a missing value gives.
-func newEncoder(column Column, impute, step *Step) (*encoder, error) {
-	if step.Number != nil || step.Text != nil {
-		return nil, errors.New("takes no value")
-	}
-	e, err := newTable(column, step)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case impute != nil && column.Kind() == pipeline.Text:
-		e.missing = e.text(*impute.Text)
-	case impute != nil:
-		e.missing = e.number(*impute.Number)
-	}
-	return e, nil
+// newMark returns is_missing of text.
+func newMark() *encoder {
+	return &encoder{features: 1, missing: outcome{value: 1}}
 }
 
-func newTable(column Column, step *Step) (*encoder, error) {
-	if step.Op == "is_missing" {
-		if step.Width != nil || step.Categories != nil || step.Missing != nil || step.Unknown != nil {
-			return nil, errors.New("takes nothing")
-		}
-		return &encoder{features: 1, missing: outcome{value: 1}, unknown: zeros}, nil
-	}
+// newEncoder checks a one_hot or ordinal step of values of a kind and makes its table.
+func newEncoder(column string, kind pipeline.Kind, step *Step) (*encoder, error) {
 	e := &encoder{features: 1, texts: map[string]outcome{}, numbers: map[float64]outcome{}}
 	oneHot := step.Op == "one_hot"
-	switch {
-	case oneHot && (step.Width == nil || *step.Width < 0 || *step.Width > maxWidth):
-		return nil, fmt.Errorf("width must be given, from 0 to %d", maxWidth)
-	case oneHot:
+	if oneHot {
+		if step.Width == nil || *step.Width < 0 || *step.Width > maxWidth {
+			return nil, fmt.Errorf("width must be given, from 0 to %d", maxWidth)
+		}
 		e.features = *step.Width
-	case step.Width != nil:
-		return nil, errors.New("takes no width")
 	}
 	for i, category := range step.Categories {
-		if err := e.add(column, oneHot, category); err != nil {
+		if err := e.add(kind, oneHot, category); err != nil {
 			return nil, fmt.Errorf("category %d: %w", i+1, err)
 		}
 	}
 	var err error
-	missing := fmt.Sprintf("column %q: missing, and its encoder was not trained for that", column.Name)
+	missing := fmt.Sprintf("column %q: missing, and its encoder was not trained for that", column)
 	if e.missing, err = e.rule(oneHot, step.Missing, missing); err != nil {
 		return nil, fmt.Errorf("missing: %w", err)
 	}
-	unknown := fmt.Sprintf("column %q: unknown category", column.Name)
+	unknown := fmt.Sprintf("column %q: unknown category", column)
 	if e.unknown, err = e.rule(oneHot, step.Unknown, unknown); err != nil {
 		return nil, fmt.Errorf("unknown: %w", err)
 	}
 	return e, nil
 }
 
-func (e *encoder) add(column Column, oneHot bool, c Category) error {
-	if err := checkValue(column, c.Number, c.Text); err != nil {
+func (e *encoder) add(kind pipeline.Kind, oneHot bool, c Category) error {
+	if err := checkValue(kind, c.Number, c.Text); err != nil {
 		return err
 	}
 	o, err := e.outcome(oneHot, c.Slot, c.Code, -1)
@@ -131,10 +109,10 @@ func (e *encoder) outcome(oneHot bool, slot *int, code *float64, least int) (out
 		return outcome{slot: *slot, value: 1}, nil
 	case code == nil || slot != nil:
 		return zeros, errors.New("ordinal takes a code")
-	case math.IsNaN(*code) || !fits(*code):
-		return zeros, errors.New("the code does not fit in a float32")
+	case !finite(*code):
+		return zeros, errors.New("the code is not finite")
 	}
-	return outcome{value: float32(*code)}, nil
+	return outcome{value: *code}, nil
 }
 
 func (e *encoder) rule(oneHot bool, r *Rule, reason string) (outcome, error) {
@@ -151,9 +129,21 @@ func (e *encoder) rule(oneHot bool, r *Rule, reason string) (outcome, error) {
 	case r.Action == "zeros" && oneHot:
 		return zeros, nil
 	case r.Action == "missing" && !oneHot:
-		return outcome{value: float32(math.NaN())}, nil
+		return outcome{value: math.NaN()}, nil
 	case r.Action == "slot" && oneHot, r.Action == "code" && !oneHot:
 		return e.outcome(oneHot, r.Slot, r.Code, 0)
 	}
 	return zeros, fmt.Errorf("the action %q is not one of this operation", r.Action)
+}
+
+// checkValue checks that a value is given once, and as the kind that the step takes.
+func checkValue(kind pipeline.Kind, number *float64, text *string) error {
+	isNumber := kind == pipeline.Number
+	switch {
+	case isNumber && (number == nil || text != nil), !isNumber && (text == nil || number != nil):
+		return fmt.Errorf("the value must be given as %s, and only so", kind)
+	case isNumber && !finite(*number):
+		return errors.New("the value is not finite")
+	}
+	return nil
 }

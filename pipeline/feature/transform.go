@@ -1,48 +1,39 @@
 package feature
 
 import (
-	"fmt"
 	"math"
 
 	"scored/pipeline"
 )
 
+// tileRows is how many rows all blocks fill before the next: their features stay in the first-level caches.
+const tileRows = 128
+
 // Transformer turns batches that have the columns it was bound to into features. It keeps scratch memory: one goroutine
 // at a time.
 type Transformer struct {
 	plan    *Plan
-	inputs  []input   // per column of the contract
-	reasons []string  // per row of the batch
-	table   []outcome // per text of a batch's dictionary
-}
+	guards  []guard            // per column of the contract
+	seen    []*pipeline.Column // per column of the contract: this batch's, after the contract
+	tables  [][]outcome        // per block of a text column: per text of the batch's dictionary, the missing one first
+	reasons []string           // per row of the batch
 
-// input is a contract's column with its place in the batches.
-type input struct {
-	at       int
-	kind     pipeline.Kind
-	nullable bool
-	missing  string // the reason of a rejection
-	infinite string
-}
-
-func newInput(c Column, at int) input {
-	return input{
-		at: at, kind: c.Kind(), nullable: c.Nullable,
-		missing:  fmt.Sprintf("column %q: missing, and the contract does not allow that", c.Name),
-		infinite: fmt.Sprintf("column %q: infinite", c.Name),
-	}
+	values  []float64 // what a block's steps work on
+	because []string  // per value of a dictionary
 }
 
 // missingKey is the reason of a row that nobody could be told about.
 const missingKey = "missing key"
 
+// Column returns the batch's own values of a column of the contract, as they came.
+func (t *Transformer) Column(batch *pipeline.Batch, i int) *pipeline.Column {
+	return &batch.Columns[t.guards[i].at]
+}
+
 // Transform writes the batch's features into dst, a row-major matrix of at least batch.Rows() x Plan.Width() where a
 // missing value is NaN. It returns a reason per row, "" for a row that can be scored; the features of the others mean
 // nothing. A reason names the column and the rule, never the value. The result is valid until the next call.
 func (t *Transformer) Transform(batch *pipeline.Batch, dst []float32) []string {
-	rows := batch.Rows()
-	dst = dst[:rows*t.plan.width]
-	clear(dst)
 	t.reasons = t.reasons[:0]
 	for _, key := range batch.Keys {
 		reason := ""
@@ -51,33 +42,37 @@ func (t *Transformer) Transform(batch *pipeline.Batch, dst []float32) []string {
 		}
 		t.reasons = append(t.reasons, reason)
 	}
-	for i := range t.inputs {
-		t.inputs[i].check(&batch.Columns[t.inputs[i].at], t.reasons)
+	for i := range t.guards {
+		t.seen[i] = t.guards[i].apply(t.Column(batch, i), t.reasons)
 	}
-	for _, b := range t.plan.blocks {
-		b.step.apply(&batch.Columns[t.inputs[b.column].at], output{Transformer: t, first: b.first, dst: dst})
+	for i, b := range t.plan.blocks {
+		if b.texts != nil {
+			t.tables[i] = b.lookUp(t, t.tables[i][:0], t.seen[b.column].Dict)
+		}
+	}
+	width := t.plan.Width()
+	for start := 0; start < batch.Rows(); start += tileRows {
+		end := min(start+tileRows, batch.Rows())
+		t.fill(start, end, dst[start*width:end*width])
 	}
 	return t.reasons
 }
 
-// check rejects what the contract does not allow, whether or not a feature is made of it.
-func (in *input) check(column *pipeline.Column, reasons []string) {
-	if in.kind == pipeline.Text {
-		if !in.nullable {
-			for row, code := range column.Codes {
-				if code == pipeline.NoText {
-					reject(reasons, row, in.missing)
-				}
-			}
-		}
-		return
-	}
-	for row, v := range column.Numbers {
-		switch {
-		case math.IsInf(v, 0):
-			reject(reasons, row, in.infinite)
-		case !in.nullable && math.IsNaN(v):
-			reject(reasons, row, in.missing)
+// fill writes the features of some rows.
+func (t *Transformer) fill(start, end int, dst []float32) {
+	clear(dst)
+	for i := range t.plan.blocks {
+		b := &t.plan.blocks[i]
+		out := tile{features: dst[b.first:], width: t.plan.Width(), reasons: t.reasons[start:end]}
+		switch seen := t.seen[b.column]; {
+		case b.texts != nil:
+			out.putCodes(seen.Codes[start:end], t.tables[i])
+		case len(b.steps) == 0:
+			b.finish(seen.Numbers[start:end], b.missing, out)
+		default:
+			t.values = append(t.values[:0], seen.Numbers[start:end]...)
+			b.run(t.values, out.reasons)
+			b.finish(t.values, math.NaN(), out)
 		}
 	}
 }
@@ -89,71 +84,94 @@ func reject(reasons []string, row int, reason string) {
 	}
 }
 
-// output is where a block's features go.
-type output struct {
-	*Transformer
-	first int
-	dst   []float32
+// tile is where a block's features of some rows go.
+type tile struct {
+	features []float32 // from the block's first feature of the first row on
+	width    int       // from row to row
+	reasons  []string
 }
 
-func (out output) set(row, slot int, v float32) { out.dst[row*out.plan.width+out.first+slot] = v }
-
-// put writes what an encoder gives for a row.
-func (out output) put(row int, o *outcome) {
+// put writes what a value comes down to.
+func (out tile) put(row int, o *outcome) {
 	switch {
 	case o.reason != "":
 		reject(out.reasons, row, o.reason)
 	case o.slot >= 0:
-		out.set(row, o.slot, o.value)
+		out.features[row*out.width+o.slot] = float32(o.value)
 	}
 }
 
-// apply looks the batch's dictionary up once, and a row's outcome by its code.
-func (e *encoder) apply(column *pipeline.Column, out output) {
-	if column.Kind == pipeline.Number {
-		for row, v := range column.Numbers {
-			o := e.number(v)
-			out.put(row, &o)
-		}
-		return
-	}
-	out.table = append(out.table[:0], e.missing)
-	for _, text := range column.Dict {
-		out.table = append(out.table, e.text(text))
-	}
-	for row, code := range column.Codes {
-		out.put(row, &out.table[code-pipeline.NoText])
+// putCodes writes the outcome of each row's text.
+func (out tile) putCodes(codes []int32, table []outcome) {
+	for row, code := range codes {
+		out.put(row, &table[code-pipeline.NoText])
 	}
 }
 
-// number is a column that is a feature itself.
-type number struct {
-	impute float64 // NaN where a missing value stays missing
-	tooBig string  // the reason of a rejection
+// run imputes and applies the steps to numbers in place.
+func (p *program) run(values []float64, reasons []string) {
+	if !math.IsNaN(p.missing) {
+		impute(p.missing).apply(values, reasons)
+	}
+	for _, step := range p.steps {
+		step.apply(values, reasons)
+	}
 }
 
-func newNumber(c Column, impute *Step) *number {
-	n := &number{
-		impute: math.NaN(),
-		tooBig: fmt.Sprintf("column %q: does not fit in a float32, as the model's trees compare it", c.Name),
-	}
-	if impute != nil {
-		n.impute = *impute.Number
-	}
-	return n
-}
-
-func (n *number) width() int { return 1 }
-
-// apply imputes in float64 and casts after that, as scikit-learn does.
-func (n *number) apply(column *pipeline.Column, out output) {
-	for row, v := range column.Numbers {
+// finish makes features of numbers; missing takes a missing one's place.
+func (p *program) finish(values []float64, missing float64, out tile) {
+	for row, v := range values {
 		if math.IsNaN(v) {
-			v = n.impute
+			v = missing
+		}
+		if p.oneHot != nil {
+			o := p.oneHot.number(v)
+			out.put(row, &o)
+			continue
 		}
 		if !fits(v) {
-			reject(out.reasons, row, n.tooBig)
+			reject(out.reasons, row, p.tooBig)
 		}
-		out.set(row, 0, float32(v))
+		out.features[row*out.width] = float32(v)
 	}
 }
+
+// lookUp appends the outcomes of a missing text and of a dictionary's texts.
+func (p *program) lookUp(t *Transformer, table []outcome, dict []string) []outcome {
+	table = append(table, p.texts.missing)
+	for _, text := range dict {
+		table = append(table, p.texts.text(text))
+	}
+	if len(p.steps) > 0 || p.oneHot != nil {
+		p.runTable(t, table)
+	}
+	for i := range table {
+		if o := &table[i]; o.reason == "" && !fits(o.value) {
+			o.reason = p.tooBig
+		}
+	}
+	return table
+}
+
+// runTable takes the numbers in table through the program's steps.
+func (p *program) runTable(t *Transformer, table []outcome) {
+	t.values, t.because = t.values[:0], t.because[:0]
+	for i := range table {
+		t.values = append(t.values, table[i].value)
+		t.because = append(t.because, table[i].reason)
+	}
+	p.run(t.values, t.because)
+	for i, v := range t.values {
+		o := outcome{value: v}
+		if p.oneHot != nil {
+			o = p.oneHot.number(v)
+		}
+		if t.because[i] != "" {
+			o.reason = t.because[i]
+		}
+		table[i] = o
+	}
+}
+
+// fits says whether a feature of this value can be given to the forest.
+func fits(v float64) bool { return !math.IsInf(float64(float32(v)), 0) }

@@ -9,85 +9,6 @@ import (
 	"scored/pipeline"
 )
 
-func ptr[T any](v T) *T { return &v }
-
-func number1(name string, values ...float64) pipeline.Column {
-	return pipeline.Column{Name: name, Kind: pipeline.Number, Type: "float8", Numbers: values}
-}
-
-// text1 makes a text column, "" being missing.
-func text1(name string, values ...string) pipeline.Column {
-	c := pipeline.Column{Name: name, Kind: pipeline.Text, Type: "varchar"}
-	for _, v := range values {
-		code := pipeline.NoText
-		if v != "" {
-			if !slices.Contains(c.Dict, v) {
-				c.Dict = append(c.Dict, v)
-			}
-			code = int32(slices.Index(c.Dict, v))
-		}
-		c.Codes = append(c.Codes, code)
-	}
-	return c
-}
-
-func batch(rows int, columns ...pipeline.Column) *pipeline.Batch {
-	b := &pipeline.Batch{Columns: columns}
-	for range rows {
-		b.Keys = append(b.Keys, "K")
-	}
-	return b
-}
-
-func transformer(t testing.TB, contract Contract, blocks []Block, columns []pipeline.Column) *Transformer {
-	t.Helper()
-	plan, err := NewPlan(contract, blocks)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bound, err := plan.Bind(columns)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bound
-}
-
-func same(a, b []float32) bool {
-	return slices.EqualFunc(a, b, func(a, b float32) bool { return a == b || a != a && b != b })
-}
-
-var (
-	nan32   = float32(math.NaN())
-	refuse  = &Rule{Action: "refuse"}
-	missing = &Rule{Action: "missing"}
-	zero    = &Rule{Action: "zeros"}
-)
-
-func slot(n int) *Rule     { return &Rule{Action: "slot", Slot: &n} }
-func code(x float64) *Rule { return &Rule{Action: "code", Code: &x} }
-
-var isMissing = Step{Op: "is_missing"}
-
-func imputeNumber(x float64) Step { return Step{Op: "impute", Number: &x} }
-func imputeText(s string) Step    { return Step{Op: "impute", Text: &s} }
-
-func oneHot(width int, categories []Category, missing, unknown *Rule) Step {
-	return Step{Op: "one_hot", Width: &width, Categories: categories, Missing: missing, Unknown: unknown}
-}
-
-func ordinal(categories []Category, missing, unknown *Rule) Step {
-	return Step{Op: "ordinal", Categories: categories, Missing: missing, Unknown: unknown}
-}
-
-var regions = []Category{{Text: ptr("north"), Slot: ptr(0)}, {Text: ptr("south"), Slot: ptr(1)},
-	{Text: ptr("west"), Slot: ptr(1)}, {Text: ptr("dropped"), Slot: ptr(-1)}}
-
-var flags = []Category{{Number: ptr(0.0), Slot: ptr(0)}, {Number: ptr(1.5), Slot: ptr(1)}}
-
-var fuels = []Category{{Text: ptr("diesel"), Code: ptr(0.0)}, {Text: ptr("petrol"), Code: ptr(7.1)}}
-
-var sizes = []Category{{Number: ptr(-2.0), Code: ptr(0.0)}, {Number: ptr(0.1), Code: ptr(1.0)}}
-
 // One column, one block: what each step and each rule gives.
 func TestTransform(t *testing.T) {
 	tests := []struct {
@@ -147,6 +68,9 @@ func TestTransform(t *testing.T) {
 		{"impute then ordinal", []Step{imputeNumber(0.1), ordinal(sizes, refuse, refuse)},
 			number1("c", math.NaN()), [][]float32{{1}}, ""},
 
+		{"ordinal with a code that does not fit", []Step{ordinal([]Category{{Text: ptr("a"), Code: ptr(1e39)}}, missing, missing)},
+			text1("c", "a", "b"), [][]float32{nil, {nan32}}, "does not fit in a float32"},
+
 		{"is missing, number", []Step{isMissing}, number1("c", math.NaN(), 0, 5), [][]float32{{1}, {0}, {0}}, ""},
 		{"is missing, text", []Step{isMissing}, text1("c", "", "moon"), [][]float32{{1}, {0}}, ""},
 		{"impute then is missing", []Step{imputeText("x"), isMissing}, text1("c", "", "y"), [][]float32{{0}, {0}}, ""},
@@ -154,7 +78,10 @@ func TestTransform(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			contract := Contract{{Name: "c", Type: tt.column.Kind.String(), Nullable: true}}
+			contract := Contract{number("c")}
+			if tt.column.Kind == pipeline.Text {
+				contract = Contract{text("c")}
+			}
 			bound := transformer(t, contract, []Block{{Column: "c", Steps: tt.steps}}, []pipeline.Column{tt.column})
 			width := bound.plan.Width()
 			dst := slices.Repeat([]float32{99}, len(tt.want)*width)
@@ -175,7 +102,7 @@ func TestTransform(t *testing.T) {
 }
 
 func TestTransformRejectsMissingWhereTheContractDoes(t *testing.T) {
-	contract := Contract{{Name: "n", Type: "number"}, {Name: "t", Type: "text"}, {Name: "unused", Type: "number"}}
+	contract := required(number("n"), text("t"), number("unused"))
 	blocks := []Block{{Column: "n", Steps: []Step{imputeNumber(1.0)}}, {Column: "t", Steps: []Step{isMissing}}}
 	columns := []pipeline.Column{
 		number1("n", 1, math.NaN(), 1, 1, math.NaN(), 1),
@@ -200,26 +127,11 @@ func TestTransformRejectsAMissingKey(t *testing.T) {
 	column := number1("c", 1, math.Inf(1))
 	b := batch(2, column)
 	b.Keys[0], b.Keys[1] = "", ""
-	bound := transformer(t, Contract{{Name: "c", Type: "number"}}, []Block{{Column: "c"}}, b.Columns)
+	bound := transformer(t, Contract{number("c")}, []Block{{Column: "c"}}, b.Columns)
 	reasons := bound.Transform(b, make([]float32, 2))
 	if reasons[0] != "missing key" || reasons[1] != "missing key" {
 		t.Errorf("got %q", reasons)
 	}
-}
-
-// mixed is a contract with every kind of block, one column used twice and one never.
-func mixed() (Contract, []Block) {
-	contract := Contract{
-		{Name: "visits", Type: "number", Nullable: true}, {Name: "region", Type: "text", Nullable: true},
-		{Name: "note", Type: "text", Nullable: true}, {Name: "fuel", Type: "text", Nullable: true},
-	}
-	blocks := []Block{
-		{Column: "region", Steps: []Step{oneHot(2, regions, zero, zero)}},
-		{Column: "visits", Steps: []Step{imputeNumber(3.0)}},
-		{Column: "fuel", Steps: []Step{ordinal(fuels, missing, refuse)}},
-		{Column: "visits", Steps: []Step{isMissing}},
-	}
-	return contract, blocks
 }
 
 func TestTransformLaysBlocksSideBySideWhateverTheColumnsOrder(t *testing.T) {
@@ -264,39 +176,18 @@ func TestTransformForgetsTheBatchBefore(t *testing.T) {
 
 func TestTransformAllocatesNothingPerBatch(t *testing.T) {
 	contract, blocks := mixed()
+	contract[0].Min, contract[0].Max, contract[0].Abnormal = ptr(0.0), ptr(4.0), Clip
+	contract[3].Categories, contract[3].Abnormal = []string{"diesel"}, Missing
+	blocks = append(blocks,
+		Block{Column: "visits", Steps: []Step{arithmetic("subtract", 1), bins(0, 2), oneHot(2, flags, zero, zero)}},
+		Block{Column: "fuel", Steps: []Step{ordinal(fuels, missing, missing), arithmetic("add", 1), imputeNumber(1)}})
 	columns := []pipeline.Column{
-		number1("visits", 5, math.NaN()), text1("region", "south", "north"), text1("note", "x", ""),
-		text1("fuel", "coal", ""),
+		number1("visits", 5, math.NaN(), math.Inf(1)), text1("region", "south", "north", ""), text1("note", "x", "", ""),
+		text1("fuel", "coal", "", "petrol"),
 	}
-	bound, dst, b := transformer(t, contract, blocks, columns), make([]float32, 10), batch(2, columns...)
+	bound, b := transformer(t, contract, blocks, columns), batch(3, columns...)
+	dst := make([]float32, 3*bound.plan.Width())
 	if n := testing.AllocsPerRun(50, func() { bound.Transform(b, dst) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-}
-
-func BenchmarkTransform(b *testing.B) {
-	const rows, numbers, texts = 4096, 48, 10
-	var contract Contract
-	var blocks []Block
-	var columns []pipeline.Column
-	for i := range numbers {
-		name := string(rune('A' + i))
-		contract = append(contract, Column{Name: name, Type: "number", Nullable: true})
-		blocks = append(blocks, Block{Column: name, Steps: []Step{imputeNumber(1.0)}})
-		columns = append(columns, number1(name, slices.Repeat([]float64{1, math.NaN()}, rows/2)...))
-	}
-	for i := range texts {
-		name := string(rune('\u00c0' + i))
-		contract = append(contract, Column{Name: name, Type: "text", Nullable: true})
-		blocks = append(blocks, Block{Column: name, Steps: []Step{
-			oneHot(3, regions, zero, zero)}})
-		columns = append(columns, text1(name, slices.Repeat([]string{"north", "west", "moon", ""}, rows/4)...))
-	}
-	bound := transformer(b, contract, blocks, columns)
-	in, dst := batch(rows, columns...), make([]float32, rows*bound.plan.Width())
-	b.ReportAllocs()
-	for b.Loop() {
-		bound.Transform(in, dst)
-	}
-	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }

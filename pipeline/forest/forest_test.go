@@ -2,73 +2,12 @@ package forest
 
 import (
 	"math"
-	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
 	"scored/pipeline/forest/foresttest"
 )
-
-// reference walks the file as docs/bundle.md words it: float64(float32(x)) <= threshold, in float64.
-func reference(f *foresttest.File, x []float32) float64 {
-	sum, first := 0.0, 0
-	for _, count := range f.PerTree {
-		at := first
-		for f.Feature[at] >= 0 {
-			v := x[f.Feature[at]]
-			if float64(v) <= f.Threshold[at] || v != v && f.MissingLeft[at] == 1 {
-				at = first + int(f.Left[at])
-			} else {
-				at = first + int(f.Right[at])
-			}
-		}
-		sum += f.Value[at]
-		first += int(count)
-	}
-	return sum / float64(len(f.PerTree))
-}
-
-// nearThresholds replaces a part of x by float32 values at, just below and just above the forest's thresholds.
-func nearThresholds(f *foresttest.File, x []float32) {
-	random := rand.New(rand.NewPCG(3, 3))
-	for i := range x {
-		at := random.IntN(len(f.Threshold))
-		near := float32(f.Threshold[at])
-		switch random.IntN(6) {
-		case 0:
-			x[i] = near
-		case 1:
-			x[i] = math.Nextafter32(near, -1e30)
-		case 2:
-			x[i] = math.Nextafter32(near, 1e30)
-		}
-	}
-}
-
-func TestPredictIsTheWalkOverEachRow(t *testing.T) {
-	const features = 7
-	file := foresttest.Random(11, features, 60, 7)
-	for at := range file.Feature { // some splits send every number left
-		if file.Feature[at] >= 0 && at%50 == 0 {
-			file.Threshold[at] = math.Inf(1)
-		}
-	}
-	forest, err := read(file.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, rows := range []int{0, 1, blockRows - 1, blockRows, blockRows + 1, 2*blockRows + 3} {
-		x := foresttest.Matrix(uint64(rows), rows, features, 0.1)
-		nearThresholds(file, x)
-		out := make([]float64, rows)
-		forest.Predict(x, rows, out)
-		for row := range rows {
-			if want := reference(file, x[row*features:(row+1)*features]); out[row] != want {
-				t.Fatalf("%d rows, row %d: got %v, want %v", rows, row, out[row], want)
-			}
-		}
-	}
-}
 
 func TestPredictOverwritesAndKeepsToItsRows(t *testing.T) {
 	forest, err := read(small().Bytes())
@@ -83,77 +22,84 @@ func TestPredictOverwritesAndKeepsToItsRows(t *testing.T) {
 	}
 }
 
-func TestPredictFromManyGoroutines(t *testing.T) {
+func TestManyGoroutinesAtOnce(t *testing.T) {
 	const rows, features = 600, 5
 	file := foresttest.Random(5, features, 20, 6)
-	forest, err := read(file.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, want := foresttest.Matrix(6, rows, features, 0.1), make([]float64, rows)
-	forest.Predict(x, rows, want)
-	var group sync.WaitGroup
-	for range 8 {
-		group.Go(func() {
-			out := make([]float64, rows)
-			forest.Predict(x, rows, out)
-			for row := range out {
-				if out[row] != want[row] {
-					t.Errorf("row %d: got %v, want %v", row, out[row], want[row])
-					return
+	x := hostile(file, 6, rows)
+	for layout, limits := range layouts {
+		forest := readAs(t, file, limits)
+		predictions, contributions := make([]float64, rows), make([]float64, rows*features)
+		forest.Predict(x, rows, predictions)
+		forest.Contribute(x, rows, contributions)
+		var group sync.WaitGroup
+		for n := range 8 {
+			group.Go(func() {
+				rows := rows - n*80 // scratch memory of one call serves others
+				out := make([]float64, rows*features)
+				for range 3 {
+					forest.Predict(x, rows, out)
+					if !slices.Equal(out[:rows], predictions[:rows]) {
+						t.Errorf("%s: %d rows got other predictions", layout, rows)
+					}
+					forest.Contribute(x, rows, out)
+					if !slices.Equal(out, contributions[:rows*features]) {
+						t.Errorf("%s: %d rows got other contributions", layout, rows)
+					}
 				}
-			}
-		})
+			})
+		}
+		group.Wait()
 	}
-	group.Wait()
 }
 
-func TestPredictAllocatesNothing(t *testing.T) {
-	forest, err := read(foresttest.Random(5, 4, 20, 6).Bytes())
-	if err != nil {
-		t.Fatal(err)
+func TestPredictAndContributeAllocateNothing(t *testing.T) {
+	file := foresttest.Random(5, 4, 20, 6)
+	x, out := foresttest.Matrix(6, 1200, 4, 0.1), make([]float64, 4*1200)
+	for layout, limits := range layouts {
+		forest := readAs(t, file, limits)
+		for _, rows := range []int{1, 7, 700, 1200} {
+			if n := testing.AllocsPerRun(10, func() { forest.Predict(x, rows, out) }); n != 0 {
+				t.Errorf("%s: Predict of %d rows: %v allocations", layout, rows, n)
+			}
+			if n := testing.AllocsPerRun(10, func() { forest.Contribute(x, rows, out) }); n != 0 {
+				t.Errorf("%s: Contribute of %d rows: %v allocations", layout, rows, n)
+			}
+		}
 	}
-	x, out := foresttest.Matrix(6, 700, 4, 0.1), make([]float64, 700)
-	if n := testing.AllocsPerRun(10, func() { forest.Predict(x, 700, out) }); n != 0 {
-		t.Errorf("%v allocations", n)
+}
+
+func TestTooShortSlicesPanic(t *testing.T) {
+	forest := readAs(t, small(), narrowLimits())
+	for name, call := range map[string]func(){
+		"Predict, rows":      func() { forest.Predict(make([]float32, 5), 2, make([]float64, 2)) },
+		"Predict, answers":   func() { forest.Predict(make([]float32, 6), 2, make([]float64, 1)) },
+		"Contribute, rows":   func() { forest.Contribute(make([]float32, 5), 2, make([]float64, 6)) },
+		"Contribute, answer": func() { forest.Contribute(make([]float32, 6), 2, make([]float64, 5)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			call()
+		})
+	}
+}
+
+func TestBiasIsTheMeanOfTheRoots(t *testing.T) {
+	file := small() // roots of 0.5, 0.125 and (0 + 1 + 0.5) / 3
+	if got, want := readAs(t, file, narrowLimits()).Bias(), (0.5+0.125+0.5)/3; got != want {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
 func TestTreeIsWhatWasTrained(t *testing.T) {
-	file := foresttest.Random(21, 6, 30, 6)
-	forest, err := read(file.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := foresttest.Matrix(22, 50, 6, 0.2)
-	nearThresholds(file, x)
-	for row := range 50 {
-		values := x[row*6 : row*6+6]
-		sum := 0.0
-		for i := range forest.Trees() {
-			sum += walk(forest.Tree(i), values)
-		}
-		if got, want := sum/30, reference(file, values); got != want {
-			t.Fatalf("row %d: got %v, want %v", row, got, want)
+	for name, file := range shapes() {
+		for layout, limits := range layouts {
+			t.Run(name+"/"+layout, func(t *testing.T) { wantTrees(t, file, readAs(t, file, limits)) })
 		}
 	}
-}
-
-func walk(t Tree, x []float32) float64 {
-	at := 0
-	if len(t.Splits) == 0 {
-		at = -1
-	}
-	for at >= 0 {
-		s := t.Splits[at]
-		v := x[s.Feature]
-		if float64(v) <= s.Threshold || v != v && s.MissingLeft {
-			at = s.Left
-		} else {
-			at = s.Right
-		}
-	}
-	return t.Leaves[^at]
 }
 
 func TestFloor32(t *testing.T) {

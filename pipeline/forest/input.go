@@ -11,19 +11,23 @@ import (
 
 // input reads little-endian values. After an error it gives zeros, and err says what happened.
 type input struct {
-	r       *bufio.Reader
-	scratch [8]byte
-	err     error
+	r     *bufio.Reader
+	zeros [8]byte
+	err   error
 }
 
+// bytes returns the next n bytes, at most 8, which hold until the next call.
 func (in *input) bytes(n int) []byte {
-	if in.err == nil {
-		_, in.err = io.ReadFull(in.r, in.scratch[:n])
-	}
 	if in.err != nil {
-		in.scratch = [8]byte{}
+		return in.zeros[:n]
 	}
-	return in.scratch[:n]
+	b, err := in.r.Peek(n)
+	if err != nil {
+		in.err = err
+		return in.zeros[:n]
+	}
+	_, in.err = in.r.Discard(n) // of what Peek has shown: no error
+	return b
 }
 
 func (in *input) text(n int) string { return string(in.bytes(n)) }

@@ -8,21 +8,31 @@ import (
 	"math"
 )
 
-// The frame of forest.bin, format 1: see docs/bundle.md.
+// Limits of what [Read] accepts. They bound memory; trained forests stay far below.
+const (
+	MaxFeatures = 1 << 16
+	MaxTrees    = 1 << 16
+	MaxNodes    = 1 << 26
+)
+
+// The frame of forest.bin, format 2: see docs/bundle.md.
 const (
 	magic     = "SCFOREST"
 	endMarker = "SCFOREND"
-	format    = 1
+	format    = 2
 
 	headerBytes  = 8 + 4*4
-	bytesPerNode = 4 + 8 + 4 + 4 + 1 + 8
+	bytesPerNode = 4 + 8 + 4 + 4 + 1 + 8 + 8
 )
 
 // Read reads a forest.bin of size bytes and validates it: bounds on every index, children after their parent, each node
-// reached exactly once, no threshold NaN, leaves in [0,1], and nothing after the end marker. It allocates nothing that
-// size does not vouch for. Errors name the tree and the node.
-func Read(r io.Reader, size int64) (*Forest, error) {
-	p := &parser{in: input{r: bufio.NewReaderSize(r, 1<<16)}}
+// reached exactly once, no threshold NaN, values in [0,1], covers finite and not negative, and nothing after the end
+// marker. It allocates nothing that size does not vouch for. Errors name the tree and the node.
+func Read(r io.Reader, size int64) (*Forest, error) { return readWithin(r, size, narrowLimits()) }
+
+// readWithin gives the general layout to trees beyond the limits.
+func readWithin(r io.Reader, size int64, limits limits) (*Forest, error) {
+	p := &parser{in: input{r: bufio.NewReaderSize(r, 1<<16)}, forest: &Forest{}, limits: limits}
 	err := p.parse(size)
 	if p.in.err != nil {
 		// What the parser made of the zeros after a failed read is no finding.
@@ -34,17 +44,23 @@ func Read(r io.Reader, size int64) (*Forest, error) {
 	if err != nil {
 		return nil, err
 	}
-	forest := p.forest // A pointer into p would keep the parser's memory.
-	return &forest, nil
+	return p.forest, nil
 }
 
-// parser goes through the file's sections, which hold one property of all nodes each.
+// parser goes through the file's sections, which hold one property of all nodes each. The structure is held until the
+// forest is compiled; values and covers are read into the compiled order.
 type parser struct {
 	in     input
-	forest Forest
-	counts []int   // nodes per tree
-	place  []int32 // per node: its split, or ^ its leaf
-	parent []bool  // per node: whether a parent has been seen
+	limits limits
+	forest *Forest
+
+	counts      []int // nodes per tree
+	feature     []int32
+	threshold   []float64
+	left, right []uint32
+	missingLeft []bool
+	parent      []bool  // per node: whether a parent has been seen
+	place       []int32 // per node: its index in the forest's values
 }
 
 func (p *parser) parse(size int64) error {
@@ -52,7 +68,7 @@ func (p *parser) parse(size int64) error {
 		return err
 	}
 	for _, section := range []func() error{
-		p.features, p.thresholds, p.left, p.right, p.reached, p.missingLeft, p.values, p.end,
+		p.features, p.thresholds, p.leftChildren, p.rightChildren, p.reached, p.missing, p.compile, p.values, p.covers, p.end,
 	} {
 		if err := section(); err != nil {
 			return err
@@ -93,14 +109,15 @@ func (p *parser) header(size int64) error {
 	if total != int(nodes) {
 		return fmt.Errorf("its trees have %d nodes together, not %d", total, nodes)
 	}
-	p.place = make([]int32, nodes)
-	p.parent = make([]bool, nodes)
-	p.forest.trees = make([]tree, 0, trees)
-	if nodes >= trees { // A binary tree has one leaf more than it has splits.
-		p.forest.splits = make([]split, 0, (nodes-trees)/2)
-		p.forest.leaves = make([]float64, 0, (nodes+trees)/2)
-	}
+	p.allocate(total)
 	return nil
+}
+
+func (p *parser) allocate(nodes int) {
+	p.feature = make([]int32, nodes)
+	p.threshold = make([]float64, nodes)
+	p.left, p.right = make([]uint32, nodes), make([]uint32, nodes)
+	p.missingLeft, p.parent = make([]bool, nodes), make([]bool, nodes)
 }
 
 // each calls visit for every node of every tree, in the file's order. An error gets the node's name.
@@ -123,65 +140,42 @@ func (p *parser) each(visit func(n node) error) error {
 // node is a node's index in the file and the extent of its tree.
 type node struct{ index, first, count int }
 
-// features tells splits from leaves and lays both out.
+func (p *parser) leaf(n node) bool { return p.feature[n.index] < 0 }
+
 func (p *parser) features() error {
-	f := &p.forest
-	err := p.each(func(n node) error {
-		if n.index == n.first {
-			f.trees = append(f.trees, tree{split: int32(len(f.splits)), leaf: int32(len(f.leaves))})
-		}
+	return p.each(func(n node) error {
 		feature := int32(p.in.uint32())
-		switch {
-		case feature == -1:
-			p.place[n.index] = ^int32(len(f.leaves))
-			f.leaves = append(f.leaves, 0)
-		case feature >= 0 && int(feature) < f.features:
-			p.place[n.index] = int32(len(f.splits))
-			f.splits = append(f.splits, split{feature: uint16(feature)})
-		default:
-			return fmt.Errorf("feature %d is not one of %d", feature, f.features)
+		if feature < -1 || int(feature) >= p.forest.features {
+			return fmt.Errorf("feature %d is not one of %d", feature, p.forest.features)
 		}
-		if n.index == n.first {
-			f.trees[len(f.trees)-1].root = p.place[n.index]
-		}
+		p.feature[n.index] = feature
 		return nil
 	})
-	f.thresholds = make([]float64, len(f.splits))
-	return err
 }
 
 func (p *parser) thresholds() error {
 	return p.each(func(n node) error {
 		t := p.in.float64()
-		at := p.place[n.index]
 		switch {
-		case at < 0 && t != 0:
+		case p.leaf(n) && t != 0:
 			return errors.New("a leaf has a threshold")
-		case at >= 0 && (math.IsNaN(t) || math.IsInf(t, -1)):
+		case math.IsNaN(t) || math.IsInf(t, -1):
 			// Plus infinity is trained: every number goes left there, and only missing values go right.
 			return errors.New("the threshold is not a number above minus infinity")
-		case at >= 0:
-			p.forest.thresholds[at] = t
-			p.forest.splits[at].threshold = floor32(t)
 		}
+		p.threshold[n.index] = t
 		return nil
 	})
 }
 
-func (p *parser) left() error {
-	return p.children("left", func(s *split, child int32) { s.left = child })
-}
-
-func (p *parser) right() error {
-	return p.children("right", func(s *split, child int32) { s.right = child })
-}
+func (p *parser) leftChildren() error  { return p.children("left", p.left) }
+func (p *parser) rightChildren() error { return p.children("right", p.right) }
 
 // children reads one child of every node. As a child comes after its parent and has only one, there is no cycle.
-func (p *parser) children(side string, set func(s *split, child int32)) error {
+func (p *parser) children(side string, children []uint32) error {
 	return p.each(func(n node) error {
 		child := int(p.in.uint32())
-		at := p.place[n.index]
-		if at < 0 {
+		if p.leaf(n) {
 			if child != 0 {
 				return fmt.Errorf("a leaf has a %s child", side)
 			}
@@ -190,15 +184,14 @@ func (p *parser) children(side string, set func(s *split, child int32)) error {
 		if child >= n.count {
 			return fmt.Errorf("the %s child %d is not one of the tree's %d nodes", side, child, n.count)
 		}
-		child += n.first
-		if child <= n.index {
-			return fmt.Errorf("the %s child %d does not come after its parent", side, child-n.first)
+		if n.first+child <= n.index {
+			return fmt.Errorf("the %s child %d does not come after its parent", side, child)
 		}
-		if p.parent[child] {
-			return fmt.Errorf("the %s child %d has another parent already", side, child-n.first)
+		if p.parent[n.first+child] {
+			return fmt.Errorf("the %s child %d has another parent already", side, child)
 		}
-		p.parent[child] = true
-		set(&p.forest.splits[at], p.place[child])
+		p.parent[n.first+child] = true
+		children[n.index] = uint32(child)
 		return nil
 	})
 }
@@ -212,35 +205,62 @@ func (p *parser) reached() error {
 	})
 }
 
-func (p *parser) missingLeft() error {
+func (p *parser) missing() error {
 	return p.each(func(n node) error {
 		flag := p.in.byte()
 		if flag > 1 {
 			return fmt.Errorf("missing left is %d, neither 0 nor 1", flag)
 		}
-		if at := p.place[n.index]; at >= 0 {
-			p.forest.splits[at].missingLeft = flag == 1
-		}
+		p.missingLeft[n.index] = flag == 1
 		return nil
 	})
 }
 
+// compile lays the trees out, and lets go of what the file said of them.
+func (p *parser) compile() error {
+	c := newCompiler(p.forest, p.limits, len(p.feature), p.counts)
+	p.place = make([]int32, len(p.feature))
+	first := 0
+	for _, count := range p.counts {
+		end := first + count
+		c.add(trained{
+			feature: p.feature[first:end], threshold: p.threshold[first:end],
+			left: p.left[first:end], right: p.right[first:end], missingLeft: p.missingLeft[first:end],
+		}, p.place[first:end])
+		first = end
+	}
+	p.feature, p.threshold, p.left, p.right, p.missingLeft, p.parent = nil, nil, nil, nil, nil, nil
+	return nil
+}
+
 func (p *parser) values() error {
-	return p.each(func(n node) error {
+	err := p.each(func(n node) error {
 		v := p.in.float64()
-		at := p.place[n.index]
-		if at >= 0 {
-			if v != 0 {
-				return errors.New("a split has a value")
-			}
-			return nil
-		}
 		if !(v >= 0 && v <= 1) {
-			return errors.New("the leaf's value is outside 0 to 1")
+			return errors.New("the value is outside 0 to 1")
 		}
-		p.forest.leaves[^at] = v
+		p.forest.values[p.place[n.index]] = v
 		return nil
 	})
+	if err == nil {
+		p.forest.fillLeaves()
+	}
+	return err
+}
+
+func (p *parser) covers() error {
+	err := p.each(func(n node) error {
+		c := p.in.float64()
+		if !(c >= 0 && c <= math.MaxFloat64) {
+			return errors.New("the cover is not a finite number from 0")
+		}
+		p.forest.covers[p.place[n.index]] = c
+		return nil
+	})
+	if err == nil {
+		p.forest.plan()
+	}
+	return err
 }
 
 func (p *parser) end() error {

@@ -17,8 +17,9 @@ import (
 type Bundle struct {
 	manifest Manifest
 	digest   string
-	plan     *feature.Plan
-	forest   *forest.Forest
+	plans    []*feature.Plan // each once
+	members  []Member
+	phrases  *phrases
 	golden   goldenRows
 }
 
@@ -31,22 +32,22 @@ func Load(fsys fs.FS) (*Bundle, error) {
 	}
 	manifest, err := parseManifest(data)
 	if err != nil {
-		return nil, refuse(hintExport, "%s: %w", manifestName, err)
+		return nil, refuseFile(manifestName, err)
 	}
-	plan, err := feature.NewPlan(manifest.Contract, manifest.Transform)
-	if err != nil {
-		return nil, refuse(hintExport, "%s: %w", manifestName, err)
+	b := &Bundle{manifest: *manifest, digest: digest}
+	if b.phrases, err = newPhrases(manifest.Contract, manifest.Reasons); err != nil {
+		return nil, refuseFile(manifestName, err)
 	}
-	if plan.Width() != len(manifest.Features) {
-		return nil, refuse(hintExport, "%s: transform gives %d features, features names %d",
-			manifestName, plan.Width(), len(manifest.Features))
+	if err := b.addPlans(); err != nil {
+		return nil, refuseFile(manifestName, err)
 	}
-	if cells := plan.Width() * manifest.Golden.Rows; cells > maxGoldenCells {
-		return nil, refuse(hintExport, "%s: golden.rows x features is %d, more than %d", manifestName, cells, maxGoldenCells)
+	for i := range b.members {
+		if err := readFile(fsys, manifest.file(manifest.Members[i].Forest), b.members[i].readForest); err != nil {
+			return nil, err
+		}
 	}
-	b := &Bundle{manifest: *manifest, digest: digest, plan: plan}
-	if err := readFile(fsys, manifest.file(forestName), b.readForest); err != nil {
-		return nil, err
+	if err := b.checkWork(); err != nil {
+		return nil, refuseFile(goldenName, err)
 	}
 	if err := readFile(fsys, manifest.file(goldenName), b.readGolden); err != nil {
 		return nil, err
@@ -54,12 +55,12 @@ func Load(fsys fs.FS) (*Bundle, error) {
 	return b, nil
 }
 
-func (b *Bundle) readForest(r io.Reader, size int64) (err error) {
-	if b.forest, err = forest.Read(r, size); err != nil {
+func (m *Member) readForest(r io.Reader, size int64) (err error) {
+	if m.Forest, err = forest.Read(r, size); err != nil {
 		return err
 	}
-	if b.forest.Features() != b.plan.Width() {
-		return fmt.Errorf("has %d features, %s has %d", b.forest.Features(), manifestName, b.plan.Width())
+	if m.Forest.Features() != m.Plan.Width() {
+		return fmt.Errorf("has %d features, %s has %d", m.Forest.Features(), manifestName, m.Plan.Width())
 	}
 	return nil
 }
@@ -73,12 +74,14 @@ func (b *Bundle) Digest() string { return b.digest }
 // Manifest returns what the bundle says of itself; the caller must not change what it refers to.
 func (b *Bundle) Manifest() Manifest { return b.manifest }
 
-// Forest returns the trees.
-func (b *Bundle) Forest() *forest.Forest { return b.forest }
+// Members returns the forests whose mean the model is, in order; the caller must not change them.
+func (b *Bundle) Members() []Member { return b.members }
 
-// GoldenFeatures returns the features of the golden rows that are scored: a row-major matrix of rows x
-// Forest().Features() that the caller must not change.
-func (b *Bundle) GoldenFeatures() (x []float32, rows int) { return b.golden.features, b.golden.scored }
+// GoldenFeatures returns a member's features of the golden rows that are scored: a row-major matrix of rows x
+// Plan.Width() that the caller must not change.
+func (b *Bundle) GoldenFeatures(member int) (x []float32, rows int) {
+	return b.golden.features[b.members[member].plan], b.golden.scored
+}
 
 // MaxDifference returns how far, at most, a probability lies from its golden row's.
 func (b *Bundle) MaxDifference() float64 { return b.golden.maxDifference }

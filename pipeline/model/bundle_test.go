@@ -9,7 +9,8 @@ import (
 )
 
 // Every bundle of real scikit-learn pipelines loads, and gives on rows that training never saw what predict_proba gave:
-// the same bits, or a rejection where the pipeline refused the row. The order of columns makes no difference.
+// the same bits (but for what the exp of two C libraries may differ by), or a rejection where the pipeline refused the
+// row. The order of columns makes no difference.
 func TestBundlesGiveWhatTheFittedPipelineGave(t *testing.T) {
 	for _, name := range cases(t) {
 		t.Run(name, func(t *testing.T) {
@@ -21,11 +22,21 @@ func TestBundlesGiveWhatTheFittedPipelineGave(t *testing.T) {
 			for by := range batch.Columns {
 				checkRows(t, b, rotated(batch, by), want)
 			}
-			if b.MaxDifference() != 0 {
+			if b.MaxDifference() > tolerated(b) {
 				t.Errorf("golden rows differ by up to %g", b.MaxDifference())
 			}
 		})
 	}
+}
+
+// tolerated is how far a probability may lie from the fitted pipeline's.
+func tolerated(b *Bundle) float64 {
+	for _, m := range b.Members() {
+		if m.Calibration != nil && m.Calibration.Method == "sigmoid" {
+			return 1e-12
+		}
+	}
+	return 0
 }
 
 func checkRows(t *testing.T, b *Bundle, batch *pipeline.Batch, want []float64) {
@@ -34,7 +45,7 @@ func checkRows(t *testing.T, b *Bundle, batch *pipeline.Batch, want []float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scores, rejected := scorer.Score(batch, nil, nil)
+	scores, rejected := scorer.Score(batch, nil, nil, nil)
 	for row, p := range want {
 		key := batch.Keys[row]
 		switch refused := math.IsNaN(p); {
@@ -48,7 +59,7 @@ func checkRows(t *testing.T, b *Bundle, batch *pipeline.Batch, want []float64) {
 		case len(scores) == 0 || scores[0].Key != key:
 			t.Fatalf("row %s: rejected: %v", key, rejected)
 		default:
-			if scores[0].Probability != p {
+			if math.Abs(scores[0].Probability-p) > tolerated(b) {
 				t.Errorf("row %s: got %v, want %v", key, scores[0].Probability, p)
 			}
 			scores = scores[1:]
@@ -68,9 +79,10 @@ func TestBundleIdentity(t *testing.T) {
 	if m.Positive != "1" || m.Versions["scikit-learn"] == "" || m.Created.IsZero() {
 		t.Errorf("manifest: %+v", m)
 	}
-	x, n := b.GoldenFeatures()
-	if n < 20 || len(x) != n*b.Forest().Features() || b.Forest().Features() != len(m.Features) {
-		t.Errorf("%d golden rows, %d values, %d features", n, len(x), b.Forest().Features())
+	x, n := b.GoldenFeatures(0)
+	width := b.Members()[0].Forest.Features()
+	if n < 20 || len(x) != n*width || width != len(m.Members[0].Features) {
+		t.Errorf("%d golden rows, %d values, %d features", n, len(x), width)
 	}
 }
 
@@ -81,7 +93,7 @@ func TestScoreAndGrade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scores, _ := scorer.Score(batch, nil, nil)
+	scores, _ := scorer.Score(batch, nil, nil, nil)
 	quantiles, grades := b.Manifest().Reference.Quantiles, map[string]bool{}
 	for _, s := range scores {
 		below := 0
@@ -114,7 +126,7 @@ func TestScoreAppends(t *testing.T) {
 		t.Fatal(err)
 	}
 	batch.Keys[5] = ""
-	scores, rejected := scorer.Score(batch, make([]pipeline.Score, 2), make([]pipeline.Rejection, 1))
+	scores, rejected := scorer.Score(batch, nil, make([]pipeline.Score, 2), make([]pipeline.Rejection, 1))
 	if len(scores)+len(rejected) != batch.Rows()+3 || scores[1].Key != "" || scores[2].Key == "" {
 		t.Errorf("%d scores, %d rejections", len(scores), len(rejected))
 	}
@@ -128,16 +140,16 @@ func TestScoreAppends(t *testing.T) {
 }
 
 func TestScoreAllocatesNothingOnceItsMemoryHasGrown(t *testing.T) {
-	for _, name := range []string{"imputers", "one_hot", "number_categories"} {
+	for _, name := range []string{"imputers", "number_categories", "scalers", "limits", "calibrated_isotonic", "complement"} {
 		b := load(t, name)
 		batch, _ := secondOpinion(t, b, name)
 		scorer, err := b.Bind(batch.Columns)
 		if err != nil {
 			t.Fatal(err)
 		}
-		scores, rejected := scorer.Score(batch, nil, nil)
+		scores, rejected := scorer.Score(batch, nil, nil, nil)
 		if n := testing.AllocsPerRun(10, func() {
-			scores, rejected = scorer.Score(batch, scores[:0], rejected[:0])
+			scores, rejected = scorer.Score(batch, nil, scores[:0], rejected[:0])
 		}); n != 0 {
 			t.Errorf("%s: %v allocations for %d rows", name, n, batch.Rows())
 		}
@@ -152,29 +164,4 @@ func TestBindRefusesOtherColumns(t *testing.T) {
 	})
 	wantRefusal(t, err, `column "stage" (number) is missing`, `column "days" is text (varchar)`,
 		`column "agee" (float8) is surplus`)
-}
-
-func BenchmarkScore(b *testing.B) {
-	bundle := load(b, "imputers")
-	batch, _ := secondOpinion(b, bundle, "imputers")
-	scorer, err := bundle.Bind(batch.Columns)
-	if err != nil {
-		b.Fatal(err)
-	}
-	var scores []pipeline.Score
-	var rejected []pipeline.Rejection
-	b.ReportAllocs()
-	for b.Loop() {
-		scores, rejected = scorer.Score(batch, scores[:0], rejected[:0])
-	}
-	b.ReportMetric(float64(batch.Rows())*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
-}
-
-func BenchmarkLoad(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Load(bundleFS("imputers")); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

@@ -16,7 +16,7 @@ import (
 func TestGoldenRowsShowThresholdsRoundedToNearest(t *testing.T) {
 	for _, name := range []string{"imputers", "one_hot", "number_categories", "routed_missing", "bare_forest"} {
 		k := takeApart(t, name)
-		mapThresholds(k.forest, func(v float64) float64 { return float64(float32(v)) })
+		mapThresholds(k.forests[0], func(v float64) float64 { return float64(float32(v)) })
 		_, err := Load(k.files(t))
 		wantRefusal(t, err, "golden.csv: line ", "the probability differs by")
 	}
@@ -26,7 +26,7 @@ func TestGoldenRowsShowThresholdsRoundedToNearest(t *testing.T) {
 func TestGoldenRowsShowAStrictComparison(t *testing.T) {
 	for _, name := range []string{"imputers", "routed_missing", "bare_forest"} {
 		k := takeApart(t, name)
-		mapThresholds(k.forest, func(v float64) float64 {
+		mapThresholds(k.forests[0], func(v float64) float64 {
 			if v == 0 { // a leaf's
 				return v
 			}
@@ -53,7 +53,7 @@ func TestGoldenRowsShowAMissingCast(t *testing.T) {
 			for i, c := range batch.Columns {
 				x[i] = c.Numbers[row]
 			}
-			return uncast(b.Forest(), x)
+			return uncast(b.members[0].Forest, x)
 		})
 		_, err := Load(k.files(t))
 		wantRefusal(t, err, "golden.csv: line ", "the probability differs by")
@@ -77,7 +77,7 @@ func uncast(f *forest.Forest, x []float64) float64 {
 				at = s.Right
 			}
 		}
-		sum += tree.Leaves[^at]
+		sum += tree.Leaves[^at].Value
 	}
 	return sum / float64(f.Trees())
 }
@@ -104,7 +104,7 @@ func TestGoldenRowsShowAnotherTransform(t *testing.T) {
 		change       func(k *kit)
 	}{
 		{"two features swapped", "bare_forest", func(k *kit) {
-			blocks := k.at("transform").([]any)
+			blocks := k.at("members", 0, "transform").([]any)
 			blocks[0], blocks[1] = blocks[1], blocks[0]
 		}},
 		{"an imputed value", "imputers", func(k *kit) { step(k, "impute")["number"] = 1e6 }},
@@ -112,7 +112,7 @@ func TestGoldenRowsShowAnotherTransform(t *testing.T) {
 		{"a category's spelling", "one_hot", func(k *kit) { last(step(k, "one_hot")["categories"])["text"] = "elsewhere" }},
 		{"a category's code", "ordinal", func(k *kit) { last(step(k, "ordinal")["categories"])["code"] = -7 }},
 		{"a refusal", "ordinal", func(k *kit) {
-			for _, b := range k.at("transform").([]any) {
+			for _, b := range k.at("members", 0, "transform").([]any) {
 				if b := b.(map[string]any); b["column"] == "channel" {
 					b["steps"].([]any)[0].(map[string]any)["unknown"] = map[string]any{"action": "missing"}
 				}
@@ -136,7 +136,7 @@ func TestGoldenRowsShowAnotherTransform(t *testing.T) {
 
 // step returns the first step with an operation, and a number if it imputes.
 func step(k *kit, op string) map[string]any {
-	for _, b := range k.at("transform").([]any) {
+	for _, b := range k.at("members", 0, "transform").([]any) {
 		for _, s := range b.(map[string]any)["steps"].([]any) {
 			if s := s.(map[string]any); s["op"] == op && (op != "impute" || s["number"] != nil) {
 				return s

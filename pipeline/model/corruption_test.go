@@ -2,9 +2,12 @@ package model
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -12,12 +15,19 @@ import (
 // original returns a bundle's files as they are.
 func original(t testing.TB, name string) fstest.MapFS {
 	t.Helper()
-	manifest, err := fs.ReadFile(bundleFS(name), manifestName)
+	fsys, files := bundleFS(name), fstest.MapFS{}
+	names, err := fs.Glob(fsys, "*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := takeApart(t, name)
-	return mapFS(manifest, k.forest, k.golden)
+	for _, file := range names {
+		data, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[file] = &fstest.MapFile{Data: data}
+	}
+	return files
 }
 
 // with returns the bundle with one file's bytes replaced.
@@ -75,11 +85,11 @@ func TestSwappedFilesAreRefused(t *testing.T) {
 		_, err := Load(with(ours, file, theirs[file].Data))
 		wantRefusal(t, err, file+": has ")
 	}
-	_, err := Load(mapFS(ours[manifestName].Data, ours[goldenName].Data, ours[forestName].Data))
+	_, err := Load(with(with(ours, forestName, ours[goldenName].Data), goldenName, ours[forestName].Data))
 	wantRefusal(t, err, "forest.bin: has ")
 	_, err = Load(with(ours, manifestName, theirs[manifestName].Data))
 	wantRefusal(t, err, "manifest.json: its SHA-256 is not the one in manifest.sha256")
-	_, err = Load(mapFS(theirs[manifestName].Data, ours[forestName].Data, ours[goldenName].Data))
+	_, err = Load(sign(with(ours, manifestName, nil), theirs[manifestName].Data))
 	wantRefusal(t, err, "forest.bin: has ")
 }
 
@@ -95,4 +105,75 @@ func TestMissingFilesAreRefused(t *testing.T) {
 		_, err = Load(lacking)
 		wantRefusal(t, err, file+" is not a file")
 	}
+}
+
+// Thousands of bundles with wrong bytes and right checksums: each is refused with a file's name, a class and a hint, or
+// is a bundle that reproduces its golden rows.
+func TestRandomCorruption(t *testing.T) {
+	random := rand.New(rand.NewPCG(2026, 11))
+	refused, taken := 0, 0
+	for _, bundle := range []struct {
+		name   string
+		rounds int
+	}{{"single_leaves", 1500}, {"calibrated_prefit", 500}} {
+		whole := original(t, bundle.name)
+		for range bundle.rounds {
+			file := []string{manifestName, forestName, goldenName}[random.IntN(3)]
+			b, err := Load(resigned(t, whole, file, corrupt(random, whole[file].Data)))
+			if err == nil {
+				taken++
+				if _, rows := b.GoldenFeatures(0); rows == 0 || b.MaxDifference() > maxTolerance {
+					t.Errorf("%s: taken with %d golden rows and a difference of %g", bundle.name, rows, b.MaxDifference())
+				}
+				continue
+			}
+			refused++
+			wantRefusal(t, err)
+			if text := err.Error(); !strings.Contains(text, file) && !strings.Contains(text, goldenName+": line ") {
+				t.Errorf("%s is hurt, and the error is %q", file, text)
+			}
+		}
+	}
+	if refused < 1000 || taken < 10 {
+		t.Errorf("%d bundles refused, %d taken", refused, taken)
+	}
+}
+
+// resigned returns the bundle with one file's bytes replaced, and right checksums.
+func resigned(t *testing.T, whole fstest.MapFS, file string, data []byte) fstest.MapFS {
+	if file == manifestName {
+		return sign(with(whole, digestName, nil), data)
+	}
+	changed := with(whole, file, data)
+	entry := func(data []byte) string {
+		return fmt.Sprintf("\"bytes\": %d,\n   \"sha256\": \"%x\"", len(data), sha256.Sum256(data))
+	}
+	manifest, old := string(whole[manifestName].Data), entry(whole[file].Data)
+	if !strings.Contains(manifest, old) {
+		t.Fatalf("the manifest has no %s", old)
+	}
+	manifest = strings.Replace(manifest, old, entry(data), 1)
+	return sign(changed, []byte(manifest))
+}
+
+// corrupt hurts a file in one of the ways that files are hurt.
+func corrupt(random *rand.Rand, data []byte) []byte {
+	hurt := append([]byte(nil), data...)
+	at := random.IntN(len(hurt))
+	end := min(at+1+random.IntN(16), len(hurt))
+	switch random.IntN(6) {
+	case 0:
+		hurt[at] ^= 1 << random.IntN(8)
+	case 1:
+		hurt[at] = byte(random.Uint32())
+	case 2:
+		hurt = hurt[:at]
+	case 3: // a piece is lost
+		hurt = append(hurt[:at], hurt[end:]...)
+	case 4: // a piece comes twice
+		hurt = append(hurt[:end:end], data[at:]...)
+	case 5: // a piece of zeros
+		clear(hurt[at:end])
+	}
+	return hurt
 }

@@ -3,7 +3,6 @@ package model
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,13 +15,24 @@ const (
 	hintFolder = "point the job's bundle at a folder that scored-export wrote: manifest.json with its manifest.sha256, forest.bin and golden.csv"
 	hintCopy   = "the bundle is not as it was exported: copy the whole folder again from where scored-export wrote it"
 	hintExport = "export the bundle again with the scored-export of this release; do not edit a bundle by hand"
+	hintFormat = "export the model again with this release's scored-export: it writes " + bundleFormat
 	hintGolden = "do not use this bundle: it does not reproduce the model that was trained; export it again, and if " +
 		"that does not help, report it with the manifest"
+	hintVerify = "give a CSV with a header: the contract's columns, and probability with what predict_proba gave or refused"
 )
 
 // refuse makes the error of a bundle that is not loaded.
 func refuse(hint, format string, args ...any) error {
 	return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf(format, args...), Hint: hint}
+}
+
+// refuseFile refuses a bundle for what is wrong in one of its files; an error that is a problem already keeps its hint.
+func refuseFile(name string, err error) error {
+	hint := hintExport
+	if pipeline.ClassOf(err) != 0 {
+		hint = pipeline.HintOf(err)
+	}
+	return refuse(hint, "%s: %w", name, err)
 }
 
 // open opens a regular file and tells its size. It asks before it opens: opening a pipe would wait for its writer.
@@ -95,9 +105,8 @@ func readFile(fsys fs.FS, want File, parse func(r io.Reader, size int64) error) 
 	if hex.EncodeToString(sum.Sum(nil)) != want.SHA256 {
 		return refuse(hintCopy, "%s: its SHA-256 is not the one in %s", want.Name, manifestName)
 	}
-	var problem *pipeline.Problem
-	if parseErr != nil && !errors.As(parseErr, &problem) {
-		return refuse(hintExport, "%s: %w", want.Name, parseErr)
+	if parseErr != nil {
+		return refuseFile(want.Name, parseErr)
 	}
-	return parseErr
+	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
+	"scored/pipeline"
 	"scored/pipeline/forest/foresttest"
 )
 
@@ -36,18 +38,18 @@ func TestForgedForestIsRefused(t *testing.T) {
 			"forest.bin: tree 0, node 0: the right child 2147483648 is not"},
 		{"a threshold NaN", func(f *foresttest.File) { f.Threshold[1] = math.NaN() },
 			"forest.bin: tree 0, node 1: the threshold"},
-		{"a leaf of 2", func(f *foresttest.File) { f.Value[4] = 2 }, "forest.bin: tree 0, node 4: the leaf's value"},
+		{"a leaf of 2", func(f *foresttest.File) { f.Value[4] = 2 }, "forest.bin: tree 0, node 4: the value"},
 		{"a feature too many", func(f *foresttest.File) { f.Feature[1] = 3 }, "forest.bin: tree 0, node 1: feature 3"},
 		{"another number of features", func(f *foresttest.File) { f.Features = 4 },
 			"forest.bin: has 4 features, manifest.json has 3"},
 		{"huge counts", func(f *foresttest.File) { f.Trees, f.Nodes = 1<<16, 1<<26 },
-			"forest.bin: has 181 bytes; 65536 trees"},
+			"forest.bin: has 221 bytes; 65536 trees"},
 		{"other trees", func(*foresttest.File) {}, "golden.csv: line 2, row 1: the probability differs by"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			k := takeApart(t, "bare_forest")
-			k.forest = stump(tt.change)
+			k.forests[0] = stump(tt.change)
 			files := k.files(t)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
@@ -68,9 +70,15 @@ func TestForgedManifestIsRefused(t *testing.T) {
 		change func(k *kit)
 		want   string
 	}{
-		{"another format", func(k *kit) { k.manifest["format"] = "scored-bundle/2" },
-			`format: "scored-bundle/2" is not known`},
-		{"another kind", func(k *kit) { k.manifest["kind"] = "xgboost" }, `kind: "xgboost" is not known`},
+		{"another format", func(k *kit) { k.manifest["format"] = "scored-bundle/3" },
+			`format: "scored-bundle/3" is not known`},
+		{"the format before", func(k *kit) {
+			k.manifest["format"], k.manifest["transform"] = "scored-bundle/1", k.at("members", 0, "transform")
+			delete(k.manifest, "members")
+		}, `manifest.json: format: "scored-bundle/1" is not known, only "scored-bundle/2" is`},
+		{"no format", func(k *kit) { delete(k.manifest, "format") }, "lacks format"},
+		{"training before Greenwich", func(k *kit) { k.manifest["trained"] = "2026-11-01T00:00:00-01:00" }, "trained: is not in UTC"},
+		{"another kind", func(k *kit) { k.manifest["kind"] = "xgboost" }, `kind: "xgboost" is neither`},
 		{"a name with capitals", func(k *kit) { k.manifest["name"] = "Lead" }, "name: wants"},
 		{"a name too long", func(k *kit) { k.manifest["name"] = strings.Repeat("a", 41) }, "name: wants"},
 		{"a name with a newline", func(k *kit) { k.manifest["name"] = "lead\n" }, "name: wants"},
@@ -89,16 +97,29 @@ func TestForgedManifestIsRefused(t *testing.T) {
 			`contract: column "stage" comes twice`},
 		{"a column of dates", func(k *kit) { k.object("contract", 1)["type"] = "date" }, `column "days" has type "date"`},
 		{"no columns", func(k *kit) { k.manifest["contract"] = []any{} }, "contract: has no columns"},
-		{"a block of no column", func(k *kit) { k.object("transform", 0)["column"] = "stages" },
+		{"a rule too few", func(k *kit) { delete(k.object("contract", 1), "abnormal") }, "contract[1]: lacks abnormal"},
+		{"a rule for text", func(k *kit) { k.object("contract", 1)["abnormal"] = "pass" },
+			`contract: column "days": abnormal "pass" is none of`},
+		{"a limit that is text", func(k *kit) { k.object("contract", 1)["min"] = "1" }, "contract[1].min: is not a number"},
+		{"a category that is null", func(k *kit) { k.object("contract", 1)["categories"] = list(nil) },
+			"contract[1].categories[0]: is not text"},
+
+		{"no members", func(k *kit) { k.manifest["members"] = []any{} }, "members: has 0, outside 1 to 64"},
+		{"too many members", func(k *kit) {
+			k.manifest["members"] = slices.Repeat(list(k.at("members", 0)), 65)
+		}, "members: has 65, outside 1 to 64"},
+		{"a forest elsewhere", func(k *kit) { k.object("members", 0)["forest"] = "../forest.bin" },
+			"members[0].forest: wants forest.bin"},
+		{"a block of no column", func(k *kit) { k.block(0, 0)["column"] = "stages" },
 			`transform, block 1: column "stages"`},
-		{"a block too few", func(k *kit) { k.manifest["transform"] = k.at("transform").([]any)[:2] },
+		{"a block too few", func(k *kit) { m := k.object("members", 0); m["transform"] = m["transform"].([]any)[:2] },
 			"transform gives 2 features, features names 3"},
 		{"a step with an unknown key", func(k *kit) {
-			k.object("transform", 0)["steps"] = list(map[string]any{"op": "impute", "numbers": 1})
-		}, "transform[0].steps[0].numbers: unknown key"},
-		{"a step without op", func(k *kit) { k.object("transform", 0)["steps"] = list(map[string]any{"number": 1}) },
-			"transform[0].steps[0]: lacks op"},
-		{"a feature's name too many", func(k *kit) { k.manifest["features"] = append(k.at("features").([]any), "x") },
+			k.block(0, 0)["steps"] = list(map[string]any{"op": "impute", "numbers": 1})
+		}, "members[0].transform[0].steps[0].numbers: unknown key"},
+		{"a step without op", func(k *kit) { k.block(0, 0)["steps"] = list(map[string]any{"number": 1}) },
+			"members[0].transform[0].steps[0]: lacks op"},
+		{"a feature's name too many", func(k *kit) { m := k.object("members", 0); m["features"] = append(m["features"].([]any), "x") },
 			"features names 4"},
 
 		{"100 quantiles", func(k *kit) { r := k.object("reference"); r["quantiles"] = r["quantiles"].([]any)[1:] },
@@ -109,6 +130,17 @@ func TestForgedManifestIsRefused(t *testing.T) {
 			"reference.quantiles[100]: is outside 0 to 1"},
 		{"no reference rows", func(k *kit) { k.object("reference")["rows"] = 0 }, "reference.rows: wants at least 1"},
 		{"rows in fractions", func(k *kit) { k.object("reference")["rows"] = 1.5 }, "reference.rows: is not a whole number"},
+		{"a histogram too few", func(k *kit) { k.object("reference")["histograms"] = k.at("reference", "histograms").([]any)[1:] },
+			"reference.histograms: has 2, and the contract has 3 columns"},
+		{"histograms in another order", func(k *kit) { k.object("reference", "histograms", 0)["column"] = "days" },
+			`reference.histograms[0]: column: wants "stage"`},
+		{"a histogram of text", func(k *kit) {
+			h := k.object("reference", "histograms", 1)
+			delete(h, "edges")
+			delete(h, "counts")
+			h["values"], h["other"] = []any{}, 0
+		}, "reference.histograms[1]: a number's has edges and counts"},
+		{"a phrase for nobody", func(k *kit) { k.object("reasons")["banned"] = list("agee") }, `reasons.banned[0]: "agee" is not`},
 		{"no grades", func(k *kit) { k.manifest["grades"] = []any{} }, "grades: the last min_score must be 0"},
 		{"grades that end above 0", func(k *kit) { k.object("grades", 3)["min_score"] = 1 },
 			"grades: the last min_score must be 0"},
@@ -124,9 +156,9 @@ func TestForgedManifestIsRefused(t *testing.T) {
 		{"more golden features than memory", func(k *kit) {
 			k.object("golden")["rows"] = 100000
 			zeros := map[string]any{"action": "zeros"}
-			k.object("transform", 0)["steps"] = list(map[string]any{
+			k.block(0, 0)["steps"] = list(map[string]any{
 				"op": "one_hot", "width": 1000, "categories": []any{}, "missing": zeros, "unknown": zeros})
-			k.manifest["features"] = make([]string, 1002)
+			k.object("members", 0)["features"] = make([]string, 1002)
 		}, "golden.rows x features is 100200000, more than"},
 		{"one golden row fewer", func(k *kit) { k.object("golden")["rows"] = 1 }, "golden.csv: does not have the 1 rows"},
 		{"one golden row more", func(k *kit) { k.object("golden")["rows"] = 1000 },
@@ -145,10 +177,10 @@ func TestForgedManifestIsRefused(t *testing.T) {
 func TestForgedFileListIsRefused(t *testing.T) {
 	whole := original(t, "bare_forest")
 	tests := []struct{ name, old, new, want string }{
-		{"another file", `"forest.bin"`, `"../forest"`, "files: wants forest.bin and golden.csv and no other"},
-		{"one file twice", `"golden.csv"`, `"forest.bin"`, "files: wants forest.bin and golden.csv"},
-		{"fewer bytes", `"bytes": 7737`, `"bytes": -1`, "files[0]: wants the bytes' number"},
-		{"a digest in capitals", `"sha256": "c`, `"sha256": "C`, "files[0]: wants"},
+		{"another file", `"forest.bin"`, `"../forest"`, "files: wants forest.bin, golden.csv, each once, and no other"},
+		{"one file twice", `"golden.csv"`, `"forest.bin"`, "files: wants forest.bin, golden.csv"},
+		{"fewer bytes", `"bytes": 9857`, `"bytes": -1`, "files[0]: wants the bytes' number"},
+		{"a digest in capitals", `"sha256": "b`, `"sha256": "B`, "files[0]: wants"},
 		{"golden rows without end", `"bytes": 5109`, `"bytes": 999999999`, "golden.csv has more than"},
 		{"a key twice", `"positive": "1"`, `"positive": "1", "positive": "0"`, "positive: comes twice"},
 		{"a manifest too long", `"positive": "1"`, strings.Repeat(" ", maxManifestBytes) + `"positive": "1"`,
@@ -160,7 +192,7 @@ func TestForgedFileListIsRefused(t *testing.T) {
 			if !strings.Contains(text, tt.old) {
 				t.Fatalf("the manifest has no %s", tt.old)
 			}
-			_, err := Load(mapFS([]byte(strings.Replace(text, tt.old, tt.new, 1)), whole[forestName].Data, whole[goldenName].Data))
+			_, err := Load(sign(with(whole, digestName, nil), []byte(strings.Replace(text, tt.old, tt.new, 1))))
 			wantRefusal(t, err, "manifest.json: ", tt.want)
 		})
 	}
@@ -213,15 +245,15 @@ func TestManyGoldenRows(t *testing.T) {
 	for _, name := range []string{"bare_forest", "one_hot"} {
 		k, b := takeApart(t, name), load(t, name)
 		header, rows, _ := strings.Cut(string(k.golden), "\n")
-		times := 2*goldenBlock/b.Manifest().Golden.Rows + 1
+		times := 2*rowBlock/b.Manifest().Golden.Rows + 1
 		k.golden = []byte(header + "\n" + strings.Repeat(rows, times))
 		k.object("golden")["rows"] = times * b.Manifest().Golden.Rows
 		many, err := Load(k.files(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, one := b.GoldenFeatures()
-		if x, all := many.GoldenFeatures(); all != times*one || len(x) != all*many.Forest().Features() {
+		_, one := b.GoldenFeatures(0)
+		if x, all := many.GoldenFeatures(0); all != times*one || len(x) != all*many.members[0].Forest.Features() {
 			t.Errorf("%s: %d golden rows have features, want %d", name, all, times*one)
 		}
 	}
@@ -243,5 +275,18 @@ func mapThresholds(forest []byte, change func(float64) float64) {
 		t := change(math.Float64frombits(binary.LittleEndian.Uint64(field)))
 		binary.LittleEndian.PutUint64(field, math.Float64bits(t))
 		at += 8
+	}
+}
+
+func TestBundleOfTheFormatBeforeIsToBeExportedAgain(t *testing.T) {
+	k := takeApart(t, "bare_forest")
+	k.manifest["format"] = "scored-bundle/1"
+	for _, key := range []string{"members", "source", "reasons"} {
+		delete(k.manifest, key)
+	}
+	_, err := Load(k.files(t))
+	wantRefusal(t, err, `manifest.json: format: "scored-bundle/1" is not known, only "scored-bundle/2" is`)
+	if hint := pipeline.HintOf(err); !strings.Contains(hint, "export the model again with this release's scored-export") {
+		t.Errorf("hint %q", hint)
 	}
 }

@@ -72,10 +72,10 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(data, k.forest, k.golden)
+		f.Add(data, k.forests[0], k.golden)
 	}
 	f.Fuzz(func(t *testing.T, manifest, forest, golden []byte) {
-		k := &kit{forest: forest, golden: golden}
+		k := &kit{forests: [][]byte{forest}, golden: golden}
 		decoder := json.NewDecoder(bytes.NewReader(manifest))
 		decoder.UseNumber()
 		if decoder.Decode(&k.manifest) != nil || k.manifest == nil {
@@ -86,8 +86,30 @@ func FuzzLoad(f *testing.F) {
 			wantRefusal(t, err)
 			return
 		}
-		if _, rows := b.GoldenFeatures(); rows == 0 || b.MaxDifference() > maxTolerance {
+		if _, rows := b.GoldenFeatures(0); rows == 0 || b.MaxDifference() > maxTolerance {
 			t.Errorf("%d golden rows, difference %g", rows, b.MaxDifference())
+		}
+	})
+}
+
+// FuzzVerify holds that the figures of a verification add up, whatever the file.
+func FuzzVerify(f *testing.F) {
+	f.Add([]byte("days,probability,stage,x,age\n1,0.5,,a,2\n1,refused,,a,inf\n"))
+	f.Add([]byte("\ufeffstage,days,age,probability\nTrue,-1.5e3,,1e-3\n"))
+	b := load(f, "bare_forest")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		wrong, last := 0, 1
+		v, err := b.Verify(bytes.NewReader(data), func(line int, problem string) {
+			if wrong++; line <= last || problem == "" {
+				t.Errorf("line %d after line %d: %q", line, last, problem)
+			}
+			last = line
+		})
+		if err != nil {
+			wantRefusal(t, err)
+		}
+		if v.Rows != v.Scored+v.Refused || v.Equal > v.Scored || v.Wrong != wrong || v.Equal+v.Wrong > v.Rows {
+			t.Errorf("%+v, %d rows are wrong", v, wrong)
 		}
 	})
 }

@@ -4,12 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 )
 
 // goldenRows is what scoring the golden rows again gave.
 type goldenRows struct {
-	features      []float32 // of the scored rows, row-major
+	features      [][]float32 // per plan: of the scored rows, row-major
 	scored        int
 	maxDifference float64
 
@@ -28,42 +27,31 @@ func (b *Bundle) readGolden(r io.Reader, _ int64) error {
 	if err != nil {
 		return err
 	}
+	b.golden.features = make([][]float32, len(b.plans))
 	for more := true; more && b.golden.rows <= b.manifest.Golden.Rows; {
 		err := in.next()
 		if more = err == nil; err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		b.golden.compare(in, scorer, b.manifest.Golden.Tolerance)
+		scorer.compare(in, b.manifest.Golden.Tolerance, func(row int, c compared) { b.golden.add(in, scorer, row, c) })
 	}
 	return b.golden.verdict(b.manifest.Golden)
 }
 
-// compare scores the rows that in holds.
-func (g *goldenRows) compare(in *goldenReader, s *scorer, tolerance float64) {
-	reasons := s.predict(&in.batch)
-	width := s.plan.Width()
-	for row, want := range in.want {
-		refused := math.IsNaN(want)
-		switch difference := math.Abs(s.probabilities[row] - want); {
-		case refused && reasons[row] == "":
-			g.fail(in, row, errors.New("is scored, and the fitted pipeline refused it"))
-		case !refused && reasons[row] != "":
-			g.fail(in, row, fmt.Errorf("is rejected (%s), and the fitted pipeline scored it", reasons[row]))
-		case !refused:
-			g.features = append(g.features, s.features[row*width:(row+1)*width]...)
-			g.scored++
-			g.maxDifference = max(g.maxDifference, difference)
-			if difference > tolerance {
-				g.fail(in, row, fmt.Errorf("the probability differs by %.2g from what the fitted pipeline gave", difference))
-			}
+func (g *goldenRows) add(in *rowReader, s *scorer, row int, c compared) {
+	g.rows++
+	if !c.refused {
+		for i, plan := range s.plans {
+			g.features[i] = append(g.features[i], s.features[i][row*plan.Width():(row+1)*plan.Width()]...)
 		}
+		g.scored++
+		g.maxDifference = max(g.maxDifference, c.difference)
 	}
-	g.rows += len(in.want)
-}
-
-func (g *goldenRows) fail(in *goldenReader, row int, err error) {
+	if c.problem == nil {
+		return
+	}
 	if g.wrong++; g.first == nil {
-		g.first = fmt.Errorf("line %d, row %d: %w", in.lines[row], g.rows+row+1, err)
+		g.first = fmt.Errorf("line %d, row %d: %w", in.lines[row], g.rows, c.problem)
 	}
 }
 
@@ -72,8 +60,7 @@ func (g *goldenRows) verdict(want Golden) error {
 	case g.rows != want.Rows:
 		return fmt.Errorf("does not have the %d rows that %s says", want.Rows, manifestName)
 	case g.wrong > 0:
-		return refuse(hintGolden, "%s: %w (%d of %d rows are wrong, by at most %.2g)",
-			goldenName, g.first, g.wrong, g.rows, g.maxDifference)
+		return refuse(hintGolden, "%w (%d of %d rows are wrong, by at most %.2g)", g.first, g.wrong, g.rows, g.maxDifference)
 	case g.scored == 0:
 		return errors.New("has no row with a probability")
 	}

@@ -43,8 +43,9 @@ func load(t testing.TB, name string) *Bundle {
 
 // kit is a bundle taken apart, to be changed and put together again with right checksums.
 type kit struct {
-	manifest       map[string]any
-	forest, golden []byte
+	manifest map[string]any
+	forests  [][]byte // of the members, in order
+	golden   []byte
 }
 
 func takeApart(t testing.TB, name string) *kit {
@@ -57,11 +58,14 @@ func takeApart(t testing.TB, name string) *kit {
 		}
 		return data
 	}
-	k := &kit{forest: read(forestName), golden: read(goldenName)}
+	k := &kit{golden: read(goldenName)}
 	decoder := json.NewDecoder(bytes.NewReader(read(manifestName)))
 	decoder.UseNumber()
 	if err := decoder.Decode(&k.manifest); err != nil {
 		t.Fatal(err)
+	}
+	for i := range k.at("members").([]any) {
+		k.forests = append(k.forests, read(k.at("members", i, "forest").(string)))
 	}
 	return k
 }
@@ -90,12 +94,22 @@ func (k *kit) files(t testing.TB) fstest.MapFS {
 		return map[string]any{"name": name, "bytes": len(data), "sha256": hex.EncodeToString(sum[:])}
 	}
 	signed := maps.Clone(k.manifest)
-	signed["files"] = []any{entry(forestName, k.forest), entry(goldenName, k.golden)}
+	files := fstest.MapFS{goldenName: {Data: k.golden}}
+	entries := []any{entry(goldenName, k.golden)}
+	for i, forest := range k.forests {
+		name := forestName
+		if len(k.forests) > 1 {
+			name = fmt.Sprintf(forestsName, i+1)
+		}
+		files[name] = &fstest.MapFile{Data: forest}
+		entries = append(entries, entry(name, forest))
+	}
+	signed["files"] = entries
 	manifest, err := json.Marshal(signed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return mapFS(manifest, k.forest, k.golden)
+	return sign(files, manifest)
 }
 
 // digestLine is what sha256sum prints of a manifest.
@@ -103,8 +117,11 @@ func digestLine(manifest []byte) []byte {
 	return fmt.Appendf(nil, "%x  %s\n", sha256.Sum256(manifest), manifestName)
 }
 
-func mapFS(manifest, forest, golden []byte) fstest.MapFS {
-	return fstest.MapFS{manifestName: {Data: manifest}, digestName: {Data: digestLine(manifest)}, forestName: {Data: forest}, goldenName: {Data: golden}}
+// sign adds a manifest, with its digest, to files.
+func sign(files fstest.MapFS, manifest []byte) fstest.MapFS {
+	files[manifestName] = &fstest.MapFile{Data: manifest}
+	files[digestName] = &fstest.MapFile{Data: digestLine(manifest)}
+	return files
 }
 
 // wantRefusal checks that an error says what is wrong, whose it is to mend, and how.
@@ -123,6 +140,9 @@ func wantRefusal(t *testing.T, err error, want ...string) {
 		t.Errorf("class %v, hint %q: %v", pipeline.ClassOf(err), pipeline.HintOf(err), err)
 	}
 }
+
+// block returns a member's i-th block.
+func (k *kit) block(member, i int) map[string]any { return k.object("members", member, "transform", i) }
 
 // rows reads a file in the format of golden.csv as one batch whose keys are the lines' numbers.
 func rows(t testing.TB, b *Bundle, data []byte) (*pipeline.Batch, []float64) {

@@ -2,6 +2,7 @@ package model
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -16,14 +17,15 @@ import (
 const (
 	manifestName = "manifest.json"
 	digestName   = "manifest.sha256" // what sha256sum prints of the manifest
-	forestName   = "forest.bin"
+	forestName   = "forest.bin"      // of a model of one forest
+	forestsName  = "forest-%d.bin"   // of a model of several
 	goldenName   = "golden.csv"
 
-	bundleFormat = "scored-bundle/1"
-	forestKind   = "random_forest_classifier"
+	bundleFormat = "scored-bundle/2"
 
 	maxManifestBytes = 8 << 20
 	maxDigestBytes   = 256
+	maxMembers       = 64
 	maxGoldenBytes   = 256 << 20
 	maxGoldenRows    = 100_000
 	maxGoldenCells   = 1 << 26 // golden rows x features, which are kept
@@ -35,15 +37,17 @@ type Manifest struct {
 	Format    string            `json:"format"`
 	Name      string            `json:"name"`
 	Created   time.Time         `json:"created"`
+	Trained   *time.Time        `json:"trained,omitempty"`
+	Source    string            `json:"source"` // the revision of the training code; may be empty
 	Kind      string            `json:"kind"`
 	Versions  map[string]string `json:"versions"`
 	Training  map[string]any    `json:"training"`
 	Files     []File            `json:"files"`
 	Contract  feature.Contract  `json:"contract"`
-	Transform []feature.Block   `json:"transform"`
-	Features  []string          `json:"features"`
+	Members   []MemberEntry     `json:"members"`
 	Positive  string            `json:"positive"`
 	Reference Reference         `json:"reference"`
+	Reasons   Reasons           `json:"reasons"`
 	Grades    Grades            `json:"grades"`
 	Golden    Golden            `json:"golden"`
 }
@@ -53,6 +57,14 @@ type File struct {
 	Name   string `json:"name"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"` // lower-case hex
+}
+
+// MemberEntry is one of the forests whose mean the model is.
+type MemberEntry struct {
+	Forest      string          `json:"forest"` // the file's name
+	Transform   []feature.Block `json:"transform"`
+	Features    []string        `json:"features"`
+	Calibration *Calibration    `json:"calibration,omitempty"`
 }
 
 // Golden says how many golden rows there are and how far a probability may lie from theirs.
@@ -65,10 +77,13 @@ type Golden struct {
 func parseManifest(data []byte) (*Manifest, error) {
 	m := &Manifest{}
 	if err := decodeStrict(data, m); err != nil {
+		if format := formatOf(data); format != "" && format != bundleFormat {
+			return nil, unknownFormat(format) // whose keys are others
+		}
 		return nil, err
 	}
 	for _, check := range []func() error{
-		m.checkIdentity, m.checkFiles, m.Reference.validate, m.Grades.validate, m.checkGolden,
+		m.checkIdentity, m.checkContract, m.checkMembers, m.checkFiles, m.checkReference, m.Grades.validate, m.checkGolden,
 	} {
 		if err := check(); err != nil {
 			return nil, err
@@ -77,38 +92,92 @@ func parseManifest(data []byte) (*Manifest, error) {
 	return m, nil
 }
 
+// formatOf returns what a manifest of any format says of itself, or "".
+func formatOf(data []byte) string {
+	var keys map[string]json.RawMessage
+	var format string
+	if json.Unmarshal(data, &keys) != nil || json.Unmarshal(keys["format"], &format) != nil {
+		return ""
+	}
+	return format
+}
+
+func unknownFormat(format string) error {
+	return refuse(hintFormat, "format: %q is not known, only %q is", format, bundleFormat)
+}
+
 func (m *Manifest) checkIdentity() error {
-	_, offset := m.Created.Zone()
+	for key, t := range map[string]*time.Time{"created": &m.Created, "trained": m.Trained} {
+		if t == nil {
+			continue
+		}
+		if _, offset := t.Zone(); offset != 0 {
+			return fmt.Errorf("%s: is not in UTC", key)
+		}
+	}
 	switch {
 	case m.Format != bundleFormat:
-		return fmt.Errorf("format: %q is not known, only %q is", m.Format, bundleFormat)
-	case m.Kind != forestKind:
-		return fmt.Errorf("kind: %q is not known, only %q is", m.Kind, forestKind)
+		return unknownFormat(m.Format)
+	case m.Kind != "random_forest_classifier" && m.Kind != "extra_trees_classifier":
+		return fmt.Errorf("kind: %q is neither random_forest_classifier nor extra_trees_classifier", m.Kind)
 	case !regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`).MatchString(m.Name):
 		return errors.New("name: wants a lower-case letter, then up to 39 letters, digits and underscores")
-	case offset != 0:
-		return errors.New("created: is not in UTC")
+	}
+	return nil
+}
+
+func (m *Manifest) checkContract() error {
+	if err := m.Contract.Validate(); err != nil {
+		return fmt.Errorf("contract: %w", err)
+	}
+	return nil
+}
+
+func (m *Manifest) checkMembers() error {
+	if n := len(m.Members); n < 1 || n > maxMembers {
+		return fmt.Errorf("members: has %d, outside 1 to %d", n, maxMembers)
+	}
+	for i, member := range m.Members {
+		want := forestName
+		if len(m.Members) > 1 {
+			want = fmt.Sprintf(forestsName, i+1)
+		}
+		if member.Forest != want {
+			return fmt.Errorf("members[%d].forest: wants %s", i, want)
+		}
+		if c := member.Calibration; c != nil {
+			if err := c.validate(); err != nil {
+				return fmt.Errorf("members[%d].calibration: %w", i, err)
+			}
+		}
 	}
 	return nil
 }
 
 func (m *Manifest) checkFiles() error {
-	names := make([]string, 0, len(m.Files))
+	var names []string
 	for i, f := range m.Files {
 		names = append(names, f.Name)
 		if f.Bytes < 0 || len(f.SHA256) != 2*sha256.Size || strings.Trim(f.SHA256, "0123456789abcdef") != "" {
 			return fmt.Errorf("files[%d]: wants the bytes' number and the 64 lower-case hex digits of their SHA-256", i)
 		}
 	}
+	want := []string{goldenName}
+	for _, member := range m.Members {
+		want = append(want, member.Forest)
+	}
 	slices.Sort(names)
-	if !slices.Equal(names, []string{forestName, goldenName}) {
-		return fmt.Errorf("files: wants %s and %s and no other", forestName, goldenName)
+	slices.Sort(want)
+	if !slices.Equal(names, want) {
+		return fmt.Errorf("files: wants %s, each once, and no other", strings.Join(want, ", "))
 	}
 	if m.file(goldenName).Bytes > maxGoldenBytes {
 		return fmt.Errorf("files: %s has more than %d bytes", goldenName, maxGoldenBytes)
 	}
 	return nil
 }
+
+func (m *Manifest) checkReference() error { return m.Reference.validate(m.Contract) }
 
 func (m *Manifest) checkGolden() error {
 	switch g := m.Golden; {

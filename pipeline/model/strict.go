@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,8 +24,8 @@ func decodeStrict(data []byte, into any) error {
 	} else if err != nil {
 		return err
 	}
-	d := &decoder{data: data, json: json.NewDecoder(bytes.NewReader(data))}
-	return d.value("", reflect.ValueOf(into).Elem())
+	d := &decoder{cursor: cursor{data: data}, shapes: make(map[reflect.Type]shape)}
+	return d.value(reflect.ValueOf(into).Elem())
 }
 
 // lineOf returns the number of the line that the byte before offset is on.
@@ -32,49 +33,125 @@ func lineOf(data []byte, offset int64) int {
 	return 1 + bytes.Count(data[:max(0, min(offset-1, int64(len(data))))], []byte("\n"))
 }
 
-// decoder fills a Go value from tokens of valid JSON.
+// decoder fills a Go value from valid JSON.
 type decoder struct {
-	data []byte
-	json *json.Decoder
+	cursor
+	path   []segment // to the value that is decoded
+	shapes map[reflect.Type]shape
 }
 
-func (d *decoder) errorf(path, format string, args ...any) error {
-	where := fmt.Sprintf("line %d: ", lineOf(d.data, d.json.InputOffset()))
-	if path != "" {
-		where += path + ": "
+// segment leads from an object or a list to what is in it.
+type segment struct {
+	key   string
+	index int // in a list; -1 for a key
+}
+
+// shape is what an object of a struct's type looks like.
+type shape struct {
+	keys     []string // of the fields
+	optional []bool   // per field
+	fields   map[string]int
+}
+
+func (d *decoder) shape(t reflect.Type) shape {
+	s, ok := d.shapes[t]
+	if ok {
+		return s
 	}
-	return errors.New(where + fmt.Sprintf(format, args...))
+	s.fields = make(map[string]int, t.NumField())
+	for i := range t.NumField() {
+		key, option, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		s.keys = append(s.keys, key)
+		s.optional = append(s.optional, option == "omitempty")
+		s.fields[key] = i
+	}
+	d.shapes[t] = s
+	return s
 }
 
-func (d *decoder) value(path string, v reflect.Value) error {
-	_, decodesItself := v.Addr().Interface().(json.Unmarshaler)
-	switch kind := v.Kind(); {
-	case decodesItself || kind == reflect.Interface:
-		return d.scalar(path, v)
-	case kind == reflect.Pointer:
+func (d *decoder) enter(key string, index int) { d.path = append(d.path, segment{key, index}) }
+func (d *decoder) leave()                      { d.path = d.path[:len(d.path)-1] }
+
+// errorf says where the decoder is.
+func (d *decoder) errorf(format string, args ...any) error {
+	var where strings.Builder
+	fmt.Fprintf(&where, "line %d: ", lineOf(d.data, int64(d.at)))
+	for i, s := range d.path {
+		switch {
+		case s.index >= 0:
+			fmt.Fprintf(&where, "[%d]", s.index)
+		case i > 0:
+			where.WriteString("." + s.key)
+		default:
+			where.WriteString(s.key)
+		}
+	}
+	if len(d.path) > 0 {
+		where.WriteString(": ")
+	}
+	return errors.New(where.String() + fmt.Sprintf(format, args...))
+}
+
+func (d *decoder) value(v reflect.Value) error {
+	kind := v.Kind()
+	if kind == reflect.Pointer {
 		v.Set(reflect.New(v.Type().Elem()))
-		return d.value(path, v.Elem())
-	case kind == reflect.Slice:
-		return d.list(path, v)
-	case kind == reflect.Struct:
-		return d.object(path, v)
-	case kind == reflect.Map:
-		return d.dictionary(path, v)
+		return d.value(v.Elem())
 	}
-	return d.scalar(path, v)
+	if kind == reflect.Interface {
+		return d.foreign(v)
+	}
+	if _, decodesItself := v.Addr().Interface().(json.Unmarshaler); decodesItself {
+		return d.foreign(v)
+	}
+	switch kind {
+	case reflect.Slice:
+		return d.list(v)
+	case reflect.Struct:
+		return d.object(v)
+	case reflect.Map:
+		return d.dictionary(v)
+	}
+	return d.scalar(v)
 }
 
-// scalar leaves the value to encoding/json.
-func (d *decoder) scalar(path string, v reflect.Value) error {
-	var raw json.RawMessage
-	if err := d.json.Decode(&raw); err != nil {
-		return d.errorf(path, "%v", err)
-	}
+// foreign leaves the value to encoding/json.
+func (d *decoder) foreign(v reflect.Value) error {
+	raw := d.cursor.value()
 	isNull := string(raw) == "null" && v.Kind() != reflect.Interface
 	if err := json.Unmarshal(raw, v.Addr().Interface()); err != nil || isNull {
-		return d.errorf(path, "is not %s", wanted(v.Type()))
+		return d.errorf("is not %s", wanted(v.Type()))
 	}
 	return nil
+}
+
+func (d *decoder) scalar(v reflect.Value) error {
+	if !set(v, d.cursor.value()) {
+		return d.errorf("is not %s", wanted(v.Type()))
+	}
+	return nil
+}
+
+// set says whether the value, as it is written, is one of v's type.
+func set(v reflect.Value, written []byte) bool {
+	switch v.Kind() {
+	case reflect.String:
+		text, ok := unquote(written)
+		v.SetString(text)
+		return ok
+	case reflect.Bool:
+		v.SetBool(string(written) == "true")
+		return v.Bool() || string(written) == "false"
+	case reflect.Float64:
+		x, err := strconv.ParseFloat(string(written), 64)
+		v.SetFloat(x)
+		return err == nil
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(string(written), 10, v.Type().Bits())
+		v.SetInt(n)
+		return err == nil
+	}
+	return false
 }
 
 // wanted names a type as somebody who reads JSON would.
@@ -98,94 +175,84 @@ func wanted(t reflect.Type) string {
 	return "an object"
 }
 
-func (d *decoder) list(path string, v reflect.Value) error {
-	if err := d.open('[', path, v); err != nil {
-		return err
+func (d *decoder) list(v reflect.Value) error {
+	if !d.take('[') {
+		return d.errorf("is not %s", wanted(v.Type()))
 	}
-	list := reflect.MakeSlice(v.Type(), 0, 0)
-	for d.json.More() {
-		item := reflect.New(v.Type().Elem()).Elem()
-		if err := d.value(fmt.Sprintf("%s[%d]", path, list.Len()), item); err != nil {
+	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+	for at := 0; !d.take(']'); at++ {
+		if at == v.Cap() {
+			v.Grow(1)
+		}
+		v.SetLen(at + 1)
+		d.enter("", at)
+		if err := d.value(v.Index(at)); err != nil {
 			return err
 		}
-		list = reflect.Append(list, item)
+		d.leave()
+		d.take(',')
 	}
-	v.Set(list)
-	_, err := d.json.Token()
-	return err
+	return nil
 }
 
-func (d *decoder) dictionary(path string, v reflect.Value) error {
+func (d *decoder) dictionary(v reflect.Value) error {
 	v.Set(reflect.MakeMap(v.Type()))
-	return d.members(path, v, func(key, path string) error {
+	seen := make(map[string]bool)
+	return d.members(v, func(key string) error {
+		if seen[key] {
+			return d.errorf("comes twice")
+		}
+		seen[key] = true
 		item := reflect.New(v.Type().Elem()).Elem()
-		err := d.value(path, item)
+		err := d.value(item)
 		v.SetMapIndex(reflect.ValueOf(key), item)
 		return err
 	})
 }
 
-func (d *decoder) object(path string, v reflect.Value) error {
-	fields := make(map[string]int, v.NumField())
-	missing := make([]string, 0, v.NumField())
-	for i := range v.NumField() {
-		key, option, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		fields[key] = i
-		if option != "omitempty" {
+func (d *decoder) object(v reflect.Value) error {
+	shape := d.shape(v.Type())
+	seen := make([]bool, len(shape.keys))
+	err := d.members(v, func(key string) error {
+		i, ok := shape.fields[key]
+		switch {
+		case !ok:
+			return d.errorf("unknown key")
+		case seen[i]:
+			return d.errorf("comes twice")
+		}
+		seen[i] = true
+		return d.value(v.Field(i))
+	})
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for i, key := range shape.keys {
+		if !seen[i] && !shape.optional[i] {
 			missing = append(missing, key)
 		}
 	}
-	err := d.members(path, v, func(key, path string) error {
-		i, ok := fields[key]
-		if !ok {
-			return d.errorf(path, "unknown key")
-		}
-		missing = remove(missing, key)
-		return d.value(path, v.Field(i))
-	})
-	if err == nil && len(missing) > 0 {
-		err = d.errorf(path, "lacks %s", strings.Join(missing, ", "))
-	}
-	return err
-}
-
-// members calls visit for every key of an object, in order and each once.
-func (d *decoder) members(path string, v reflect.Value, visit func(key, path string) error) error {
-	if err := d.open('{', path, v); err != nil {
-		return err
-	}
-	seen := make(map[string]bool)
-	for d.json.More() {
-		token, err := d.json.Token()
-		if err != nil {
-			return err
-		}
-		key := token.(string) // an object's members begin with a key
-		member := strings.TrimPrefix(path+"."+key, ".")
-		if seen[key] {
-			return d.errorf(member, "comes twice")
-		}
-		seen[key] = true
-		if err := visit(key, member); err != nil {
-			return err
-		}
-	}
-	_, err := d.json.Token()
-	return err
-}
-
-func (d *decoder) open(bracket json.Delim, path string, v reflect.Value) error {
-	if token, err := d.json.Token(); err != nil || token != bracket {
-		return d.errorf(path, "is not %s", wanted(v.Type()))
+	if missing != nil {
+		return d.errorf("lacks %s", strings.Join(missing, ", "))
 	}
 	return nil
 }
 
-func remove(keys []string, key string) []string {
-	for i := range keys {
-		if keys[i] == key {
-			return append(keys[:i], keys[i+1:]...)
-		}
+// members calls visit for every key of an object, in order.
+func (d *decoder) members(v reflect.Value, visit func(key string) error) error {
+	if !d.take('{') {
+		return d.errorf("is not %s", wanted(v.Type()))
 	}
-	return keys
+	for !d.take('}') {
+		key, _ := unquote(d.cursor.value()) // an object's members begin with a key
+		d.enter(key, -1)
+		d.take(':')
+		if err := visit(key); err != nil {
+			return err
+		}
+		d.leave()
+		d.take(',')
+	}
+	return nil
 }

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -75,4 +77,24 @@ func TestDecodeStrictRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzDecodeStrict holds that what is accepted decodes as encoding/json does it.
+func FuzzDecodeStrict(f *testing.F) {
+	f.Add([]byte(right))
+	f.Add([]byte(strings.ReplaceAll(right, "\n", "\r\n\t")))
+	f.Add([]byte(strings.Replace(right, `"y"`, `"a\"\\\u00e9\ud800\n,]}"`, 1)))
+	f.Add([]byte(strings.Replace(right, `{"n": null, "m": [1]}`, `{"a": [{"b": "]}\\"}, []], "c": -1e-5, "d": ""}`, 1)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var got, want sample
+		if decodeStrict(data, &got) != nil {
+			return
+		}
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatalf("accepted, and encoding/json says %v", err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
 }

@@ -98,6 +98,16 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// The words for a score may change with the row behind it, every time it is read.
+func TestReasonsRideAlongAndMakeNoChange(t *testing.T) {
+	scores := []pipeline.Score{{Key: "a", Score: 1, Reasons: "Up: a call"}, {Key: "b", Score: 70, Grade: "B", Reasons: "Up: a visit"}}
+	got, err := policy.Delta(run, model, scores, sequence(known(nil)))
+	want := pipeline.Decision{Unchanged: 1, Changes: []pipeline.Change{{Score: scores[0]}}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
+
 func TestNothingConfirmedOfAnUnansweredFirstWrite(t *testing.T) {
 	only := pipeline.Confirmed{Key: "b", Unsure: true, Version: version - 1}
 	got, err := policy.Delta(run, model, []pipeline.Score{{Key: "b"}}, sequence(only))

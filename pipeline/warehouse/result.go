@@ -171,10 +171,13 @@ func (l *layout) read(batch *pipeline.Batch, values [][]byte) error {
 	return nil
 }
 
-// hand gives the batch to the consumer and empties it.
+// hand gives the batch to the consumer and empties what that leaves.
 func (l *layout) hand(batch *pipeline.Batch, rows pipeline.Rows) error {
 	batch.Keys = l.key.take(batch.Keys)
 	err := rows.Add(batch)
+	if batch.Columns == nil { // the consumer keeps it
+		*batch = *l.newBatch()
+	}
 	batch.Keys = batch.Keys[:0]
 	for i := range batch.Columns {
 		c := &batch.Columns[i]

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -103,6 +104,59 @@ func TestKeysOfEveryType(t *testing.T) {
 			})
 		})
 	}
+}
+
+// keeper keeps batches while others are filled, and gives some of them back to be filled again.
+type keeper struct {
+	kept []pipeline.Batch
+	sum  map[string]float64
+	made int
+}
+
+func (k *keeper) Begin([]pipeline.Column) error { return nil }
+
+func (k *keeper) Add(b *pipeline.Batch) error {
+	k.kept = append(k.kept, *b)
+	*b = pipeline.Batch{}
+	if len(k.kept) == 3 {
+		*b = k.kept[0]
+		k.take(k.kept[0])
+		k.kept = k.kept[1:]
+	} else {
+		k.made++
+	}
+	return nil
+}
+
+func (k *keeper) take(b pipeline.Batch) {
+	for i, key := range b.Keys {
+		k.sum[key] = b.Columns[0].Numbers[i]
+		if b.Columns[1].Dict[b.Columns[1].Codes[i]] != "t"+key {
+			k.sum[key] = math.NaN()
+		}
+	}
+}
+
+func TestABatchThatIsKeptIsNotFilledAgainUntilItIsGivenBack(t *testing.T) {
+	const rows = 50_000
+	sql := fmt.Sprintf("SELECT i AS lead_key, i * 2 AS x, 't' || i AS text FROM generate_series(1, %d) AS i", rows)
+	bothFormats(t, sql, func(t *testing.T, s *Source) {
+		k := &keeper{sum: map[string]float64{}}
+		if err := s.Read(t.Context(), testRun(t), k); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range k.kept {
+			k.take(b)
+		}
+		for i := 1; i <= rows; i++ {
+			if got := k.sum[strconv.Itoa(i)]; got != float64(2*i) {
+				t.Fatalf("row %d has %v", i, got)
+			}
+		}
+		if k.made != 2 {
+			t.Errorf("%d batches were made beside the first, want 2", k.made)
+		}
+	})
 }
 
 func TestEveryFloatArrivesBitByBit(t *testing.T) {

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import OneHotEncoder
 
 from scored_export import BundleError, ExportError, bundle, export_bundle
 from scored_export.reference import Bundle
-from scored_export.trees import Trees, leaf_values, trees_of
+from scored_export.trees import Trees, trees_of
 
 from .samples import TRAIN, as_raw, exported, fitted, forest, leads, pipeline
 
+FILES = ("forest.bin", "golden.csv", "manifest.json", "manifest.sha256")
 CREATED = datetime(2026, 5, 4, 15, 0, 0, 999, tzinfo=timezone(timedelta(hours=2)))
 
 
@@ -30,23 +30,36 @@ def model_and_rows() -> tuple[Any, pd.DataFrame]:
 
 def test_manifest(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
     model, rows = model_and_rows
-    written = exported(model, rows, tmp_path, training={"roc_auc": 0.7}, created=CREATED)
+    written = exported(
+        model, rows, tmp_path, training={"roc_auc": 0.7}, created=CREATED, trained=CREATED, source="5eed-dirty"
+    )
     manifest = written.manifest
     assert list(manifest) == [
-        "format", "name", "created", "kind", "versions", "training", "files", "contract", "transform", "features",
-        "positive", "reference", "grades", "golden",
+        "format", "name", "created", "trained", "source", "kind", "versions", "training", "files", "contract",
+        "members", "positive", "reference", "reasons", "grades", "golden",
     ]  # fmt: skip
-    assert manifest["created"] == "2026-05-04T13:00:00Z"
+    assert manifest["created"] == manifest["trained"] == "2026-05-04T13:00:00Z"
+    assert manifest["source"] == "5eed-dirty"
+    assert manifest["kind"] == "random_forest_classifier"
     assert set(manifest["versions"]) == {"python", "scikit-learn", "numpy", "pandas", "scored-export"}
     assert manifest["training"] == {"roc_auc": 0.7}
     assert [c["name"] for c in manifest["contract"]] == list(rows.columns)
-    assert manifest["contract"][6] == {"name": "region", "type": "text", "nullable": False}
-    assert manifest["features"] == list(model[:-1].get_feature_names_out())
+    (member,) = manifest["members"]
+    assert list(member) == ["forest", "transform", "features"]
+    assert member["features"] == list(model[:-1].get_feature_names_out())
+    assert manifest["reasons"] == {"phrases": [], "banned": []}
     assert manifest["positive"] == "1"
     assert manifest["grades"][-1]["min_score"] == 0
     for entry in manifest["files"]:
         data = (written.folder / entry["name"]).read_bytes()
         assert entry == {"name": entry["name"], "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def test_what_was_not_said_is_left_out(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
+    manifest = exported(*model_and_rows, tmp_path).manifest
+    assert "trained" not in manifest
+    assert manifest["source"] == ""
+    assert "gains" not in manifest["reference"]
 
 
 def test_scores_are_places_in_the_test_period(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
@@ -86,50 +99,6 @@ def test_the_positive_class_of_two_numbers_is_the_larger(labels: list[Any], tmp_
     assert exported(model, frame[["age"]], tmp_path).manifest["positive"] == str(labels[1])
 
 
-OPTIONS: list[dict[str, Any]] = [
-    {"class_weight": "balanced"},
-    {"class_weight": {0: 1, 1: 30}},
-    {"class_weight": "balanced_subsample", "criterion": "entropy"},
-    {"bootstrap": False, "max_features": 1},
-    {"max_leaf_nodes": 7},
-    {"max_depth": None, "min_samples_leaf": 1},
-    {"min_samples_leaf": 0.3},
-    {"min_impurity_decrease": 0.9},
-    {"n_estimators": 1},
-    {"ccp_alpha": 0.01},
-    {"max_samples": 0.1},
-    {"n_jobs": 2, "n_estimators": 40},
-    {"monotonic_cst": [1, 0, 0]},
-]
-
-
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_forests_of_every_kind(options: dict[str, Any], tmp_path: Path) -> None:
-    model, rows = fitted(
-        forest(**options), ["age", "seats", "income"] if "monotonic_cst" not in options else ["age", "seats", "flag"]
-    )
-    written = exported(model, rows, tmp_path)
-    assert model.n_jobs == options.get("n_jobs"), "the caller's model is as it was"
-    model.n_jobs = 1
-    np.testing.assert_array_equal(written.probabilities(as_raw(rows)), model.predict_proba(rows)[:, 1])
-
-
-def test_a_split_between_missing_and_present_has_an_infinite_threshold(tmp_path: Path) -> None:
-    X = pd.DataFrame({"x": [np.nan, 1.0, 2.0, 3.0] * 20})
-    model = RandomForestClassifier(3, random_state=0).fit(X, X["x"].isna().astype(int))
-    written = exported(model, X, tmp_path)
-    assert np.isposinf(written.forest.threshold).any()
-    np.testing.assert_array_equal(written.probabilities([{"x": None}, {"x": 1e38}]), [1.0, 0.0])
-
-
-def test_weighted_counts_become_shares() -> None:
-    """Trees held weighted counts before scikit-learn 1.3, and shares since."""
-    counts = np.array([[6.0, 2.0], [5.0, 0.0], [1.0, 2.0]])
-    np.testing.assert_array_equal(leaf_values(counts)[:, 1], [0.25, 0.0, 2 / 3])
-    shares = np.array([[0.75, 0.25], [1.0, 0.0]])
-    assert leaf_values(shares) is shares
-
-
 def test_a_bundle_that_does_not_reproduce_its_pipeline_is_not_written(
     model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +108,7 @@ def test_a_bundle_that_does_not_reproduce_its_pipeline_is_not_written(
 
     def off_by_an_ulp(forest: Any, positive: int) -> Trees:
         trees = trees_of(forest, positive)
-        leaf = int(np.flatnonzero(trees.value > 0)[0])
+        leaf = int(np.flatnonzero((trees.feature < 0) & (trees.value > 0))[0])
         trees.value[leaf] = np.nextafter(trees.value[leaf], 1)
         return trees
 
@@ -154,11 +123,11 @@ def test_two_exports_are_the_same_bytes(model_and_rows: tuple[Any, pd.DataFrame]
     model, rows = model_and_rows
     for name in ("a", "b"):
         export_bundle(model, rows, tmp_path / name, name="m", period="p", created=CREATED, golden=60)
-    for file in bundle.ALL_FILES:
+    for file in FILES:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-@pytest.mark.parametrize("file", bundle.ALL_FILES)
+@pytest.mark.parametrize("file", FILES)
 def test_the_reference_reader_notices_a_changed_file(
     file: str, model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path
 ) -> None:
@@ -168,6 +137,21 @@ def test_the_reference_reader_notices_a_changed_file(
     (folder / file).write_bytes(data)
     with pytest.raises(BundleError, match="manifest" if "manifest" in file else file):
         Bundle(folder)
+
+
+def test_the_manifest_has_a_line_per_entry(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
+    text = (exported(*model_and_rows, tmp_path).folder / "manifest.json").read_text(encoding="utf-8")
+    assert '\n  {"name": "age", "type": "number", "nullable": true, "abnormal": "refuse"},\n' in text
+    assert max(len(line) for line in text.splitlines()) < 140
+
+
+def test_a_manifest_beyond_the_limit_is_not_written(
+    model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "MAX_MANIFEST", 3000)
+    with pytest.raises(ExportError, match=r"the manifest would have \d+ bytes, and 3000 are the most: group rare"):
+        exported(*model_and_rows, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_manifest_is_plain_json(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:

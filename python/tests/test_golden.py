@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import KBinsDiscretizer, MaxAbsScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from scored_export.golden import BEYOND, EXTREMES, FLOAT32_MAX, beside
+from scored_export.golden import BEYOND, EXTREMES, FLOAT32_MAX
+from scored_export.inverse import beside, crossings
 from scored_export.reference import Array, Bundle, Forest
 
 from .samples import answer, exported, fitted, pipeline
@@ -105,21 +107,22 @@ class TreeLost(Forest):
 )
 def test_a_forest_that_is_nearly_right_fails(mutant: type[Forest], bundle: Bundle) -> None:
     broken = Bundle(bundle.folder)
-    broken.forest = mutant((bundle.folder / "forest.bin").read_bytes())
+    broken.members[0].forest = mutant((bundle.folder / "forest.bin").read_bytes())
     assert failures(broken) > 0
 
 
 def swapped_blocks(b: Bundle) -> None:
-    b.blocks[-1], b.blocks[-2] = b.blocks[-2], b.blocks[-1]
+    blocks = b.members[0].blocks
+    blocks[-1], blocks[-2] = blocks[-2], blocks[-1]
 
 
 def swapped_columns(b: Bundle) -> None:
-    for block in b.blocks:
+    for block in b.members[0].blocks:
         block["column"] = {"visits": "income", "income": "visits"}.get(block["column"], block["column"])
 
 
 def step(b: Bundle, column: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(block for block in b.blocks if block["column"] == column)["steps"][-1]
+    found: dict[str, Any] = next(block for block in b.members[0].blocks if block["column"] == column)["steps"][-1]
     return found
 
 
@@ -187,7 +190,7 @@ def values(bundle: Bundle, column: str) -> list[Any]:
 
 
 def test_values_stand_next_to_thresholds(bundle: Bundle) -> None:
-    thresholds = set(bundle.forest.threshold[bundle.forest.feature >= 0])
+    thresholds = set(bundle.members[0].forest.threshold[bundle.members[0].forest.feature >= 0])
     for column in ("visits", "income", "age"):
         exact = [v for v in values(bundle, column) if v in thresholds]
         assert exact, column
@@ -259,6 +262,92 @@ def test_text_with_a_carriage_return_is_left_to_other_rows(tmp_path: Path) -> No
     )
     rows.loc[::2, "fuel"] = "a\r\nb"
     assert "\r" not in (exported(model, rows, tmp_path).folder / "golden.csv").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Numbers that arithmetic changes on their way to the forest, and bins as codes and as a one-hot."""
+    fit = fitted(
+        pipeline(
+            ("scaled", make_pipeline(SimpleImputer(), StandardScaler()), ["age"]),
+            ("share", MaxAbsScaler(), ["income"]),
+            ("codes", KBinsDiscretizer(4, encode="ordinal", strategy="uniform"), ["seats"]),
+            (
+                "hot",
+                make_pipeline(SimpleImputer(), KBinsDiscretizer(3, encode="onehot", strategy="uniform")),
+                ["visits"],
+            ),
+        )
+    )
+    return exported(*fit, tmp_path_factory.mktemp("computed"), golden=300)
+
+
+@pytest.mark.parametrize("mutant", [NoCast, NearestThreshold, UpwardThreshold])
+def test_golden_rows_stand_next_to_thresholds_behind_arithmetic(mutant: type[Forest], computed: Bundle) -> None:
+    assert failures(computed) == 0
+    broken = Bundle(computed.folder)
+    broken.members[0].forest = mutant((computed.folder / "forest.bin").read_bytes())
+    assert failures(broken) > 0
+
+
+def arithmetic(b: Bundle, op: str) -> list[dict[str, Any]]:
+    found = [step for block in b.members[0].blocks for step in block["steps"] if step["op"] == op]
+    assert found
+    return found
+
+
+def reciprocal(b: Bundle) -> None:
+    for step in arithmetic(b, "divide"):
+        step |= {"op": "multiply", "number": 1 / step["number"]}
+
+
+def divisor_off(b: Bundle) -> None:
+    for step in arithmetic(b, "divide"):
+        step["number"] = float(np.nextafter(step["number"], np.inf))
+
+
+def mean_off(b: Bundle) -> None:
+    for step in arithmetic(b, "subtract"):
+        step["number"] = float(np.nextafter(step["number"], np.inf))
+
+
+def edges_off(b: Bundle) -> None:
+    for step in arithmetic(b, "bin"):
+        step["edges"] = [float(np.nextafter(edge, np.inf)) for edge in step["edges"]]
+
+
+@pytest.mark.parametrize("mutate", [reciprocal, divisor_off, mean_off, edges_off])
+def test_arithmetic_that_is_an_ulp_off_fails(mutate: Callable[[Bundle], None], computed: Bundle) -> None:
+    broken = Bundle(computed.folder)
+    mutate(broken)
+    assert failures(broken) > 0
+
+
+def test_edges_of_bins_have_rows_on_both_sides(computed: Bundle) -> None:
+    for column in ("seats", "visits"):
+        (edges,) = [
+            b["steps"][-1 if column == "seats" else -2]["edges"]
+            for b in computed.members[0].blocks
+            if b["column"] == column
+        ]
+        present = {row[column] for row, _ in computed.golden()}
+        assert any({edge, float(np.nextafter(edge, -np.inf))} <= present for edge in edges), column
+
+
+@pytest.mark.parametrize("target", [0.5, -3.0, 0.0, 1e100])
+@pytest.mark.parametrize("slope", [3.7, -0.2, 1e-200])
+def test_crossings_are_found_to_the_last_bit(target: float, slope: float) -> None:
+    def line(x: float) -> float:
+        return (x - 7.1) * slope
+
+    low, high = crossings(line, [target])
+    assert np.nextafter(low, np.inf) == high or np.nextafter(high, np.inf) == low
+    assert (line(low) >= target) != (line(high) >= target)
+
+
+def test_what_is_never_reached_has_no_crossing() -> None:
+    assert crossings(lambda x: min(max(x, 0.0), 1.0), [2.0, -1.0]) == []
+    assert crossings(lambda x: x * 0.0, [0.0]) == []
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.5, 1 / 3, -2.7182818, 123456789.123, 1e-42, 0.0, 16777219.0])

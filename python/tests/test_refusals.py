@@ -9,48 +9,122 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
-from sklearn.impute import KNNImputer, SimpleImputer
-from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier, RandomTreesEmbedding
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    SplineTransformer,
+    StandardScaler,
+)
 
 from scored_export import ExportError
+from scored_export.blocks import Block
+from scored_export.lower import through
+from scored_export.stage import Stage
 
-from .samples import exported, fitted, forest, leads, pipeline
+from .samples import NEWER, exported, fitted, forest, leads, pipeline
 
 ONES = SimpleImputer(missing_values=-1.0)
+NUMBERS = ["age", "seats", "flag"]
 
 
-def numbers(step: Any) -> Callable[[], Pipeline]:
-    return lambda: pipeline(("step", step, ["age", "visits"]))
+class Doubled(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    def fit(self, X: Any, y: Any = None) -> Any:
+        self.fitted_ = True
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.asarray(X) * 2
 
 
-def hot_then(step: Any) -> Callable[[], Pipeline]:
-    hot = ColumnTransformer([("hot", OneHotEncoder(sparse_output=False), ["region"]), ("n", "passthrough", ["age"])])
-    return lambda: Pipeline([("first", hot), ("second", step), ("forest", forest())])
+class MyScaler(StandardScaler):  # type: ignore[misc]
+    pass
+
+
+class MySelection(VarianceThreshold):  # type: ignore[misc]
+    def transform(self, X: Any) -> Any:
+        return np.asarray(super().transform(X)) * 2
+
+
+LIBRARY: dict[str, tuple[Any, Any, str]] = {
+    "power": (PowerTransformer(), NUMBERS, "PowerTransformer, .*splits alike"),
+    "quantiles": (QuantileTransformer(n_quantiles=10), NUMBERS, "QuantileTransformer, .*KBinsDiscretizer"),
+    "normalizer": (Normalizer(), NUMBERS, "Normalizer, .*dataprep SQL"),
+    "components": (PCA(1), NUMBERS, "PCA, .*leave it out"),
+    "other imputer": (KNNImputer(), ["age", "visits"], "KNNImputer, .*use SimpleImputer"),
+    "products": (PolynomialFeatures(), NUMBERS, "PolynomialFeatures, .*dataprep SQL"),
+    "splines": (SplineTransformer(), NUMBERS, "SplineTransformer, .*KBinsDiscretizer"),
+    "function": (
+        FunctionTransformer(np.log1p),
+        NUMBERS,
+        "FunctionTransformer, .*no code; compute it in the dataprep SQL",
+    ),
+    "words": (CountVectorizer(), "region", "CountVectorizer, .*count the words"),
+    "weighted words": (TfidfVectorizer(), "region", "TfidfVectorizer, .*count the words"),
+    "a class that is not known": (RandomTreesEmbedding(2), NUMBERS, "RandomTreesEmbedding, .*dataprep SQL"),
+    "a class of one's own": (Doubled(), NUMBERS, "Doubled, .*no code of your own; compute it in the dataprep SQL"),
+    "a scaler of one's own": (MyScaler(), NUMBERS, "MyScaler, .*scikit-learn's own StandardScaler where that will do"),
+    "a selection of one's own": (MySelection(), NUMBERS, "MySelection, .*no code of your own"),
+    "bins in float32": (KBinsDiscretizer(3, dtype=np.float32), NUMBERS, "bins in float32: leave its dtype out"),
+    "scaler of a column that is always missing": (
+        StandardScaler(),
+        ["empty", "age"],
+        "'empty': learned no finite number",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::RuntimeWarning")
+def test_steps_by_path(name: str, tmp_path: Path) -> None:
+    """The message has the step's path, its class and what to do instead."""
+    step, columns, message = LIBRARY[name]
+    inner = Pipeline([("fill", "passthrough"), ("step", step)])
+    model, rows = fitted(pipeline(("inside", inner, columns), ("age", "passthrough", ["age"])))
+    with pytest.raises(ExportError, match=f"step 'columns/inside/step' .*{message}") as refused:
+        exported(model, rows, tmp_path)
+    assert len(str(refused.value)) < 300
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
 STEPS: dict[str, tuple[Callable[[], Any], str]] = {
-    "scaler": (numbers(StandardScaler()), "step 'columns/step' is a StandardScaler.*leave it out"),
-    "scaler in a pipeline": (
-        numbers(make_pipeline(SimpleImputer(), StandardScaler())),
-        "step 'columns/step/standardscaler' is a StandardScaler",
-    ),
-    "function": (numbers(FunctionTransformer(np.log1p)), "is a FunctionTransformer.*dataprep SQL"),
-    "other imputer": (numbers(KNNImputer()), "is a KNNImputer.*use SimpleImputer"),
-    "union": (numbers(FeatureUnion([("a", SimpleImputer())])), "is a FeatureUnion.*use ColumnTransformer"),
-    "target encoder": (lambda: pipeline(("t", TargetEncoder(), ["region"])), "is a TargetEncoder.*OneHotEncoder"),
     "missing value that is a number": (
         lambda: pipeline(("step", ONES, ["age", "seats"])),
-        "step 'columns/step' imputes -1.0: make it NULL"),
-    "weights": (
-        lambda: pipeline(("a", "passthrough", ["age"]), transformer_weights={"a": 2.0}),
-        "step 'columns' has transformer_weights",
+        r"step 'columns/step' \(SimpleImputer\), column 'age': takes -1.0 for missing: make it NULL",
     ),
-    "encoded twice": (
-        lambda: pipeline(("step", make_pipeline(OrdinalEncoder(), OneHotEncoder()), ["seats"])),
-        "step 'columns/step/onehotencoder' encodes column 'seats' a second time",
+    "missing value that is text": (
+        lambda: pipeline(("step", make_pipeline(SimpleImputer(missing_values="north", strategy="most_frequent"),
+            OrdinalEncoder()), ["region"])),
+        "column 'region': takes 'north' for missing: make it NULL",
+    ),
+    "flag of a number": (
+        lambda: pipeline(("step", MissingIndicator(missing_values=5.0), ["seats"])),
+        r"\(MissingIndicator\), column 'seats': takes 5.0 for missing",
+    ),
+    "digits as numbers": (
+        lambda: pipeline(("step", StandardScaler(), ["digits", "age"])),
+        r"\(StandardScaler\), column 'digits': takes numbers, and this is text: put OneHotEncoder",
+    ),
+    "digits in bins": (
+        lambda: pipeline(("step", KBinsDiscretizer(2, quantile_method="averaged_inverted_cdf"), ["digits", "age"])
+            if NEWER["quantile_method"] else ("step", KBinsDiscretizer(2), ["digits", "age"])),
+        r"\(KBinsDiscretizer\), column 'digits': takes numbers, and this is text",
+    ),
+    "text at the forest": (
+        lambda: pipeline(("digits", "passthrough", ["digits"]), ("age", "passthrough", ["age"])),
+        "column 'digits' reaches the forest as text: put OneHotEncoder",
     ),
     "number put into text": (
         lambda: pipeline(
@@ -63,15 +137,18 @@ STEPS: dict[str, tuple[Callable[[], Any], str]] = {
                 ["void", "region"],
             )
         ),
-        "puts a number into column 'void', which holds text",
+        "column 'void': puts a number where the column holds text",
     ),
-    "part of a one-hot": (
-        hot_then(ColumnTransformer([("some", "passthrough", [0, 4])])),
-        "step 'second/some' takes apart what a OneHotEncoder gave for column 'region'",
-    ),
-    "only category dropped": (
+    "strict categories of a column that is left out": (
         lambda: pipeline(("hot", OneHotEncoder(drop="first"), ["same"]), ("age", "passthrough", ["age"])),
-        "drops the only category of column 'same'",
+        "column 'same': the pipeline refuses its unknown categories although no feature comes from it",
+    ),
+    "strict categories that a selection leaves out": (
+        lambda: pipeline(
+            ("step", make_pipeline(OrdinalEncoder(), VarianceThreshold()), ["same", "seats"]),
+            ("a", "passthrough", ["age"]),
+        ),
+        "column 'same': the pipeline refuses its unknown categories",
     ),
     "infinity let through": (
         lambda: pipeline(
@@ -82,27 +159,27 @@ STEPS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "empty text as a category": (
         lambda: pipeline(("hot", OneHotEncoder(categories=[["", "north"]], handle_unknown="ignore"), ["region"])),
-        "column 'region' empty text as a category",
+        "column 'region': has empty text as a category",
     ),
     "text that is not Unicode": (
         lambda: pipeline(("hot", OneHotEncoder(categories=[["\ud800", "north"]], handle_unknown="ignore"), ["region"])),
-        "column 'region' a category that is not Unicode",
+        "column 'region': has a category that is not Unicode",
     ),
     "other types as categories": (
         lambda: pipeline(("hot", OneHotEncoder(categories=[[1, 2]], handle_unknown="ignore"), ["region"])),
-        "column 'region' a category that is a int, and the rows hold text",
+        "column 'region': has a category that is a int, and the rows hold text",
     ),
     "both None and NaN as categories": (
         lambda: pipeline(("hot", OneHotEncoder(handle_unknown="ignore"), ["marks"])),
-        "knows both None and NaN as categories of column 'marks'",
+        "column 'marks': knows both None and NaN as categories",
     ),
     "None as a category that the rows do not show": (
         lambda: pipeline(("hot", OneHotEncoder(handle_unknown="ignore"), ["nones"])),
-        "was trained on None as a category of column 'nones'",
+        "column 'nones': was trained on None as a category",
     ),
     "a wide integer as a category": (
         lambda: pipeline(("hot", OneHotEncoder(handle_unknown="ignore"), ["wide"])),
-        "column 'wide' a category that float64 does not hold",
+        "column 'wide': has a category that float64 does not hold",
     ),
 }  # fmt: skip
 
@@ -113,6 +190,7 @@ def extended() -> tuple[pd.DataFrame, Any]:
     return frame.assign(
         void=pd.Series([np.nan] * 600, dtype=object),
         same="one",
+        digits=pd.Series(["007", "1.5"] * 300, dtype=object),
         marks=pd.Series(marks, dtype=object),
         nones=pd.Series([None if pd.isna(m) else m for m in marks], dtype=object),
         wide=np.where(np.arange(600) % 2, 2**60 + 1, 3),
@@ -129,32 +207,6 @@ def test_steps(name: str, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=message):
         exported(model, rows, tmp_path)
     assert not list(tmp_path.iterdir()), "nothing is left behind"
-
-
-MODELS: dict[str, tuple[Callable[[pd.DataFrame, Any], Any], str]] = {
-    "regressor": (lambda X, y: RandomForestRegressor(2).fit(X, y), "is a RandomForestRegressor"),
-    "extra trees": (lambda X, y: ExtraTreesClassifier(2).fit(X, y), "is a ExtraTreesClassifier"),
-    "no forest": (lambda X, y: make_pipeline(SimpleImputer()).fit(X), "step 'simpleimputer' is a SimpleImputer"),
-    "not fitted": (lambda X, y: RandomForestClassifier(2), "is not fitted"),
-    "fitted on an array": (lambda X, y: RandomForestClassifier(2).fit(X.to_numpy(), y), "fit it on a DataFrame"),
-    "three classes": (lambda X, y: RandomForestClassifier(2).fit(X, np.arange(len(y)) % 3), "has 3 classes"),
-    "one class": (lambda X, y: RandomForestClassifier(2).fit(X, y * 0), "has 1 classes"),
-    "two outputs": (lambda X, y: RandomForestClassifier(2).fit(X, np.c_[y, y]), "has 2 outputs"),
-    "classes without an obvious positive": (
-        lambda X, y: RandomForestClassifier(2).fit(X, np.where(y, "won", "lost")),
-        "which class is the positive one: the forest knows lost and won",
-    ),
-    "classes of 1 and 2": (lambda X, y: RandomForestClassifier(2).fit(X, y + 1), "the forest knows 1 and 2"),
-}
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_models(name: str, tmp_path: Path) -> None:
-    build, message = MODELS[name]
-    frame, y = leads()
-    X = frame[["age", "income"]]
-    with pytest.raises(ExportError, match=message):
-        exported(build(X, y), X, tmp_path)
 
 
 ROWS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
@@ -216,3 +268,25 @@ def test_integers_beyond_float64(tmp_path: Path) -> None:
     rows = pd.DataFrame({"id": [2**60, 2**60 + 2**36 + 1]})
     with pytest.raises(ExportError, match=r"column 'id': as int64 .* otherwise than as float64 \(row 1\)"):
         exported(model, rows, tmp_path)
+
+
+TAMPERED: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "otherwise than it learned": (
+        lambda transform: lambda X: transform(X) * (1 + 2e-16),
+        r"step 'columns/step' \(StandardScaler\), column 'age': gives .* and float64 arithmetic",
+    ),
+    "a list": (lambda transform: lambda X: transform(X).tolist(), "gives a list: use set_output"),
+    "a column more": (lambda transform: lambda X: np.c_[transform(X), X], "gives 6 columns, and 3 were expected"),
+    "an error": (lambda transform: lambda X: transform(X.astype(str) + "x"), "refuses rows that the pipeline takes"),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_what_a_step_does_counts_rather_than_what_it_learned(name: str) -> None:
+    alter, message = TAMPERED[name]
+    scaler = StandardScaler().fit(leads()[0][NUMBERS])
+    scaler.transform = alter(scaler.transform)
+    frame = leads()[0][NUMBERS][:9]
+    stage = Stage([Block(column, "number") for column in NUMBERS], dict.fromkeys(NUMBERS, np.nan), frame)
+    with pytest.raises(ExportError, match=message):
+        through("columns/step", scaler, stage)

@@ -208,18 +208,17 @@ def test_bundle_gives_what_the_pipeline_gives(name: str, tmp_path: Path) -> None
     model, rows = fitted(MODELS[name](), columns)
     bundle = exported(model, rows, tmp_path)
 
-    used = sorted({block["column"] for block in bundle.blocks})
+    used = sorted({block["column"] for block in bundle.members[0].blocks})
     odd = odd_rows(rows, used)
     expected = [answer(model, odd.iloc[[i]]) for i in range(len(odd))]
     np.testing.assert_array_equal(bundle.probabilities(as_raw(odd)), expected)
     np.testing.assert_array_equal(bundle.probabilities(as_raw(rows)), predicted(model, rows))
     assert np.isnan(expected).any(), "odd rows that the pipeline refuses are part of the test"
-    assert len(bundle.manifest["features"]) == bundle.forest.features
 
 
 def steps(name: str, tmp_path: Path) -> dict[str, Any]:
     model, rows = fitted(MODELS[name]())
-    return {block["column"]: block["steps"] for block in exported(model, rows, tmp_path).blocks}
+    return {block["column"]: block["steps"] for block in exported(model, rows, tmp_path).members[0].blocks}
 
 
 def test_a_category_that_is_dropped_has_no_slot(tmp_path: Path) -> None:
@@ -293,15 +292,15 @@ def test_missing_text_is_what_training_saw(tmp_path: Path) -> None:
     frame = frame[["fuel", "age"]].assign(fuel=lambda f: f["fuel"].where(f["fuel"].notna(), None).astype(object))
     model = pipeline(("hot", hot(), ["fuel"]), remainder="passthrough").fit(frame[:400], y[:400])
     bundle = exported(model, frame[400:], tmp_path)
-    assert bundle.blocks[0]["steps"][0]["missing"]["action"] == "slot"
+    assert bundle.members[0].blocks[0]["steps"][0]["missing"]["action"] == "slot"
 
     without = frame[400:][frame["fuel"][400:].notna()]
     bundle = exported(model, without, tmp_path)
-    assert bundle.blocks[0]["steps"][0]["missing"]["action"] == "slot"
+    assert bundle.members[0].blocks[0]["steps"][0]["missing"]["action"] == "slot"
 
 
 def test_columns_are_taken_by_name(tmp_path: Path) -> None:
     model, rows = fitted(pipeline(("some", "passthrough", ["visits", "age"])), ["age", "income", "visits"])
     bundle = exported(model, rows[["visits", "age", "income"]].assign(more=1.0), tmp_path)
     assert [c["name"] for c in bundle.contract] == ["age", "income", "visits"]
-    assert [b["column"] for b in bundle.blocks] == ["visits", "age"]
+    assert [b["column"] for b in bundle.members[0].blocks] == ["visits", "age"]

@@ -72,10 +72,10 @@ func TestNew(t *testing.T) {
 		{"no operation", func(c *salesforce.Config) { c.Operation = 0 }, "operation is missing"},
 		{"a field twice", func(c *salesforce.Config) {
 			c.Fields = append(c.Fields, salesforce.Field{Field: "lead_SCORE__c", Value: salesforce.Version})
-		}, "fields[6]: lead_SCORE__c is taken"},
+		}, "fields[7]: lead_SCORE__c is taken"},
 		{"the key as a field", func(c *salesforce.Config) {
 			c.Fields = append(c.Fields, salesforce.Field{Field: "Lead_Key__c", Value: salesforce.Model})
-		}, "fields[6]: Lead_Key__c is taken"},
+		}, "fields[7]: Lead_Key__c is taken"},
 		{"a field without a value", func(c *salesforce.Config) { c.Fields[1].Value = 0 }, "fields[1]: Lead_Grade__c has no value"},
 		{"no score", func(c *salesforce.Config) { c.Fields = c.Fields[1:] }, "none of them has the value score"},
 		{"no fields", func(c *salesforce.Config) { c.Fields = nil }, "none of them has the value score"},
@@ -99,13 +99,13 @@ func TestNew(t *testing.T) {
 func TestWords(t *testing.T) {
 	for word, want := range map[string]salesforce.Value{"score": salesforce.Score, "grade": salesforce.Grade,
 		"probability": salesforce.Probability, "model": salesforce.Model, "version": salesforce.Version,
-		"scored_at": salesforce.ScoredAt} {
+		"scored_at": salesforce.ScoredAt, "reasons": salesforce.Reasons} {
 		if got, err := salesforce.ParseValue(word); got != want || err != nil || got.String() != word {
 			t.Errorf("%s: %v, %v", word, got, err)
 		}
 	}
 	if _, err := salesforce.ParseValue("Score"); err == nil ||
-		err.Error() != `value "Score" is none of score, grade, probability, model, version, scored_at` {
+		err.Error() != `value "Score" is none of score, grade, probability, model, version, scored_at, reasons` {
 		t.Errorf("error is %v", err)
 	}
 	if f, err := salesforce.ParseFlow("client_credentials"); f != salesforce.ClientCredentials || err != nil {

@@ -70,7 +70,7 @@ func everything(t *testing.T, flow salesforce.Flow, address string, logged *buff
 	}
 	defer sink.Close()
 	note := func(err error) { fmt.Fprintf(logged, "%v %+v %#v %s\n", err, err, err, pipeline.HintOf(err)) }
-	change := []pipeline.Change{{Score: pipeline.Score{Key: "L1"}}}
+	change := []pipeline.Change{{Score: pipeline.Score{Key: "L1", Reasons: "Jane"}}}
 	confirm := func(outcomes []pipeline.Outcome) error {
 		for _, o := range outcomes {
 			fmt.Fprintln(logged, o.Status, o.Code, o.Fields)

@@ -57,11 +57,14 @@ type description struct {
 type fieldDescription struct {
 	Name       string `json:"name"`
 	Type       string `json:"type"`
+	Length     int    `json:"length"`
 	Precision  int    `json:"precision"`
 	Scale      int    `json:"scale"`
 	Updateable bool   `json:"updateable"`
+	Nillable   bool   `json:"nillable"`
 	ExternalID bool   `json:"externalId"`
 	Unique     bool   `json:"unique"`
+	Rich       bool   `json:"htmlFormatted"`
 }
 
 func (s *Sink) describe(ctx context.Context) (*description, error) {
@@ -144,6 +147,25 @@ func (f *fieldDescription) valueFault(v Value) string {
 		return fmt.Sprintf("has room for %d digits before the point, and %s needs %d", f.Precision-f.Scale, v, whole)
 	case v == Probability && f.Precision > 0 && f.Scale == 0:
 		return "has no decimals, and probability needs some (six are sent)"
+	case v == Reasons:
+		return f.reasonsFault()
+	default:
+		return ""
+	}
+}
+
+// reasonsFault says why a field for text can't hold reasons, "" if it can. A text area is as good as a text field, also a
+// long one, by which nobody can filter.
+func (f *fieldDescription) reasonsFault() string {
+	switch {
+	case f.Length < reasonsLength:
+		return fmt.Sprintf("has room for %d characters, and reasons needs %d: make it Text(255), or a text area", f.Length, reasonsLength)
+	case f.Rich:
+		return "is rich text, which would take reasons for HTML: make it Text(255), or a plain text area"
+	case !f.Nillable:
+		return "is required, and a score without reasons empties it"
+	case f.Unique:
+		return "is unique, and two leads may have the same reasons"
 	default:
 		return ""
 	}

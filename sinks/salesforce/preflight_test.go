@@ -23,7 +23,7 @@ func TestPreflight(t *testing.T) {
 		}, nil},
 		{"the key itself need not be editable", func(o *fakeorg.Config, _ *salesforce.Config) {
 			o.Users[0].Editable = []string{"Lead_Score__c", "Lead_Grade__c", "Lead_Score_Probability__c", "Lead_Score_Model__c",
-				"Lead_Score_Version__c", "Lead_Scored_At__c"}
+				"Lead_Score_Version__c", "Lead_Scored_At__c", "Lead_Score_Reasons__c"}
 		}, nil},
 		{"names in another case", func(_ *fakeorg.Config, c *salesforce.Config) { c.Fields[0].Field = "LEAD_SCORE__C" }, nil},
 		{"a misspelled field", func(_ *fakeorg.Config, c *salesforce.Config) { c.Fields[0].Field = "Lead_Scor__c" },
@@ -53,6 +53,29 @@ func TestPreflight(t *testing.T) {
 			"field Lead_Score_Probability__c: has no decimals"}},
 		{"a date", func(o *fakeorg.Config, _ *salesforce.Config) { field(o, "Lead_Scored_At__c").Type = "date" },
 			[]string{"field Lead_Scored_At__c: is of type date, and scored_at needs datetime"}},
+		{"reasons as a text area, and as a long one", func(o *fakeorg.Config, c *salesforce.Config) {
+			textArea(o, 255)
+			long := *field(o, "Lead_Score_Reasons__c")
+			long.Name, long.Length = "Lead_Score_Reasons_Long__c", 32_768
+			o.Objects[0].Fields = append(o.Objects[0].Fields, long)
+			c.Fields = append(c.Fields, salesforce.Field{Field: long.Name, Value: salesforce.Reasons})
+		}, nil},
+		{"reasons without a field", func(_ *fakeorg.Config, c *salesforce.Config) { c.Fields[6].Field = "Lead_Reasons__c" },
+			[]string{"field Lead_Reasons__c: missing, or hidden"}},
+		{"reasons in a short text", func(o *fakeorg.Config, _ *salesforce.Config) { field(o, "Lead_Score_Reasons__c").Length = 254 },
+			[]string{"field Lead_Score_Reasons__c: has room for 254 characters, and reasons needs 255: make it Text(255), or a text area"}},
+		{"reasons in a short text area", func(o *fakeorg.Config, _ *salesforce.Config) { textArea(o, 100) },
+			[]string{"field Lead_Score_Reasons__c: has room for 100 characters"}},
+		{"reasons in rich text", func(o *fakeorg.Config, _ *salesforce.Config) { textArea(o, 32_768).Rich = true },
+			[]string{"field Lead_Score_Reasons__c: is rich text"}},
+		{"reasons that must not be empty", func(o *fakeorg.Config, _ *salesforce.Config) { field(o, "Lead_Score_Reasons__c").Nillable = false },
+			[]string{"field Lead_Score_Reasons__c: is required, and a score without reasons empties it"}},
+		{"reasons that must be unique", func(o *fakeorg.Config, _ *salesforce.Config) { field(o, "Lead_Score_Reasons__c").Unique = true },
+			[]string{"field Lead_Score_Reasons__c: is unique"}},
+		{"reasons in a number", func(_ *fakeorg.Config, c *salesforce.Config) {
+			c.Fields[0].Value, c.Fields[6].Value = salesforce.Reasons, salesforce.Score
+		},
+			[]string{"field Lead_Score__c: is of type double, and reasons needs string or textarea"}},
 		{"an object that can't be written", func(o *fakeorg.Config, _ *salesforce.Config) { o.Objects[0].ReadOnly = true },
 			[]string{"may not edit the object"}},
 		{"an object that isn't there", func(_ *fakeorg.Config, c *salesforce.Config) { c.Object = "Led" },
@@ -80,6 +103,13 @@ func TestPreflight(t *testing.T) {
 			fmt.Fprintln(w.logged, err, pipeline.HintOf(err))
 		})
 	}
+}
+
+// textArea makes the field for reasons one for text of several lines.
+func textArea(o *fakeorg.Config, length int) *fakeorg.Field {
+	f := field(o, "Lead_Score_Reasons__c")
+	f.Type, f.Length = "textarea", length
+	return f
 }
 
 func TestAGoodMappingIsTrustedUntilAWriteDisagrees(t *testing.T) {

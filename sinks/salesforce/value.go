@@ -21,13 +21,19 @@ const (
 	Model                        // text: name@digest
 	Version                      // whole number of 16 digits: newer beats older
 	ScoredAt                     // date and time, UTC, whole seconds: when the run began
+	Reasons                      // text, at most reasonsLength UTF-16 units; none empties the field
 )
+
+// reasonsLength is the longest that reasons get, and what a Text field can hold at most.
+const reasonsLength = 255
 
 var valueWords = words[Value]{
 	Score: "score", Grade: "grade", Probability: "probability", Model: "model", Version: "version", ScoredAt: "scored_at",
+	Reasons: "reasons",
 }
 
-// ParseValue returns the value that a config's word means: score, grade, probability, model, version or scored_at.
+// ParseValue returns the value that a config's word means: score, grade, probability, model, version, scored_at or
+// reasons.
 func ParseValue(word string) (Value, error) { return valueWords.parse("value", word) }
 
 // String returns the config's word.
@@ -55,6 +61,11 @@ func (v Value) append(dst []byte, r row) []byte {
 		return strconv.AppendInt(dst, r.run.Version, 10)
 	case ScoredAt:
 		return appendText(dst, r.run.Started.UTC().Format(time.RFC3339))
+	case Reasons:
+		if r.change.Reasons == "" {
+			return append(dst, "null"...) // a field that is left out would keep the reasons of an earlier score
+		}
+		return appendText(dst, r.change.Reasons)
 	default:
 		panic("salesforce: a value that New let pass: " + v.String())
 	}
@@ -74,6 +85,8 @@ func (v Value) needs() (types []string, whole int) {
 		return []string{"string", "picklist"}, 0
 	case Model:
 		return []string{"string"}, 0
+	case Reasons:
+		return []string{"string", "textarea"}, 0
 	default:
 		return []string{"datetime"}, 0
 	}

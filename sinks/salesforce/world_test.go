@@ -112,7 +112,7 @@ func (w *world) insert(n int, byID bool) []pipeline.Change {
 			key = id
 		}
 		changes[i].Score = pipeline.Score{Key: key, Score: i % 101, Grade: string(rune('A' + i%4)),
-			Probability: float64(i%97) / 97}
+			Probability: float64(i%97) / 97, Reasons: fmt.Sprintf("Up: Jane visited %d times this week.", i)}
 	}
 	return changes
 }
@@ -185,9 +185,13 @@ func (w *world) checkOutcomes(run *pipeline.Run, changes []pipeline.Change, d *d
 func (w *world) holds(got map[string]any, run *pipeline.Run, c pipeline.Change) bool {
 	at, _ := got["Lead_Scored_At__c"].(time.Time)
 	probability, _ := got["Lead_Score_Probability__c"].(float64)
+	var reasons any // nothing where there are none
+	if c.Reasons != "" {
+		reasons = c.Reasons
+	}
 	return got["Lead_Score__c"] == float64(c.Score.Score) && got["Lead_Grade__c"] == c.Grade &&
 		got["Lead_Score_Version__c"] == float64(run.Version) && got["Lead_Score_Model__c"] == model &&
-		at.Equal(run.Started) && probability-c.Probability < 1e-6 && c.Probability-probability < 1e-6
+		at.Equal(run.Started) && got["Lead_Score_Reasons__c"] == reasons && probability-c.Probability < 1e-6 && c.Probability-probability < 1e-6
 }
 
 // records returns the fields of the leads by both of their keys.
@@ -234,6 +238,7 @@ func mapping() []salesforce.Field {
 		{Field: "Lead_Score_Model__c", Value: salesforce.Model},
 		{Field: "Lead_Score_Version__c", Value: salesforce.Version},
 		{Field: "Lead_Scored_At__c", Value: salesforce.ScoredAt},
+		{Field: "Lead_Score_Reasons__c", Value: salesforce.Reasons},
 	}
 }
 

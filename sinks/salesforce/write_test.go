@@ -104,6 +104,34 @@ func TestKeysAndTextAreEscaped(t *testing.T) {
 	d.want(t, map[pipeline.Status]int{pipeline.Accepted: 1}, false, 0)
 }
 
+// A field that a request leaves out keeps what it holds; an empty one has to be sent.
+func TestAScoreWithoutReasonsEmptiesTheField(t *testing.T) {
+	w := newWorld(t, nil)
+	changes := w.insert(2, false)
+	w.deliver(t.Context(), w.sink, changes, nil).want(t, map[pipeline.Status]int{pipeline.Accepted: 2}, false, 0)
+	changes[0].Reasons = ""
+	w.deliver(t.Context(), w.sink, changes, nil).want(t, map[pipeline.Status]int{pipeline.Accepted: 2}, false, 0)
+	if got := w.records()[changes[0].Key]["Lead_Score_Reasons__c"]; got != nil {
+		t.Errorf("the field still holds %q", got)
+	}
+}
+
+// The longest reasons fit, counted as Salesforce counts; of longer ones the org says so, and no log repeats them.
+func TestTheFieldForReasonsHolds255(t *testing.T) {
+	w := newWorld(t, nil)
+	changes := w.insert(2, false)
+	changes[0].Reasons = strings.Repeat("é", 253) + "🚗"
+	changes[1].Reasons = strings.Repeat("é", 254) + "🚗"
+	d := w.deliver(t.Context(), w.sink, changes, nil)
+	d.want(t, map[pipeline.Status]int{pipeline.Accepted: 1, pipeline.Refused: 1}, false, 0)
+	if o := d.outcomes[changes[1].Key]; o.Code != "STRING_TOO_LONG" || !slices.Equal(o.Fields, []string{"Lead_Score_Reasons__c"}) {
+		t.Errorf("got %+v", o)
+	}
+	if strings.Contains(w.logged.String(), "éé") {
+		t.Errorf("reasons are in the log: %s", w.logged)
+	}
+}
+
 func TestRowErrorsStayWithTheirRows(t *testing.T) {
 	w := newWorld(t, nil)
 	changes := w.insert(250, false)

@@ -37,7 +37,7 @@ const (
 
 const job = "loan_applications"
 
-//go:embed scored.yaml *.sql *.py
+//go:embed scored.yaml *.sql *.py *.toml
 var files embed.FS
 
 func main() {

@@ -8,6 +8,7 @@ come from training rows, so it is theirs.
 """
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import joblib
@@ -16,7 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from scored_export import export_bundle, read_dataset
+from scored_export import export_bundle, read_columns, read_dataset
 
 training, reference, bundle, keep = (Path(name) for name in sys.argv[1:])
 
@@ -38,6 +39,7 @@ model = Pipeline(
         ),
     ]
 ).fit(data.X, data.y)
+trained = datetime.now(UTC)
 model[-1].n_jobs = 1  # trees are summed in their order: probabilities are reproducible to the last bit
 
 later = read_dataset(reference)
@@ -49,6 +51,8 @@ done = export_bundle(
     name="loan_applications",
     period=period,
     training={"rows": len(data.X), "accepted": float(data.y.mean()), "sql_digest": data.meta["sql_digest"]},
+    columns=read_columns(Path(__file__).with_name("columns.toml")),
+    trained=trained,
 )
 joblib.dump(model, keep)  # for evaluate.py; what goes live is the bundle
 

@@ -1,11 +1,8 @@
 package referee
 
 import (
-	"bufio"
 	"bytes"
 	"testing"
-
-	"github.com/dmitryikh/leaves"
 
 	"scored/pipeline/forest"
 	"scored/pipeline/forest/foresttest"
@@ -20,7 +17,7 @@ func BenchmarkPeers(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	peer, err := leaves.LGEnsembleFromReader(bufio.NewReader(bytes.NewReader(lightGBM(f))), false)
+	peer, err := NewPeer(f)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -39,7 +36,7 @@ func BenchmarkPeers(b *testing.B) {
 	b.Run("leaves", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := peer.PredictDense(wide, rows, features, out, 0, 1); err != nil {
+			if err := peer.Predict(wide, rows, out, 1); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -15,10 +15,10 @@ const (
 	missingLeft  = 8 | 2
 )
 
-// lightGBM writes a forest as a LightGBM v3 text model. Without an objective and with average_output, its answer is the
+// LightGBM writes a forest as a LightGBM v3 text model. Without an objective and with average_output, its answer is the
 // mean of the leaves; a child that is negative is the leaf of its complement, as in [forest.Tree]. A tree that is a
 // single leaf has no splits to list.
-func lightGBM(f *forest.Forest) []byte {
+func LightGBM(f *forest.Forest) []byte {
 	var b bytes.Buffer
 	b.WriteString("tree\nversion=v3\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\n")
 	fmt.Fprintf(&b, "max_feature_idx=%d\naverage_output\n", f.Features()-1)
@@ -45,7 +45,7 @@ func writeTree(b *bytes.Buffer, number int, t forest.Tree) {
 		writeList(b, "left_child", splits, func(n int) string { return strconv.Itoa(t.Splits[n].Left) })
 		writeList(b, "right_child", splits, func(n int) string { return strconv.Itoa(t.Splits[n].Right) })
 	}
-	writeList(b, "leaf_value", len(t.Leaves), func(n int) string { return decimal(t.Leaves[n]) })
+	writeList(b, "leaf_value", len(t.Leaves), func(n int) string { return decimal(t.Leaves[n].Value) })
 }
 
 func writeList(b *bytes.Buffer, key string, n int, item func(int) string) {

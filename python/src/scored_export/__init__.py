@@ -3,5 +3,16 @@
 from .bundle import Exported, export_bundle
 from .dataset import Dataset, read_dataset
 from .errors import BundleError, DatasetError, ExportError
+from .notes import Columns, read_columns
 
-__all__ = ["BundleError", "Dataset", "DatasetError", "ExportError", "Exported", "export_bundle", "read_dataset"]
+__all__ = [
+    "BundleError",
+    "Columns",
+    "Dataset",
+    "DatasetError",
+    "ExportError",
+    "Exported",
+    "export_bundle",
+    "read_columns",
+    "read_dataset",
+]

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
 from .errors import ExportError
+from .refusals import check_fitted, refused_model
 
 Floats = npt.NDArray[np.float64]
 
-# What scikit-learn raises for a value it does not take.
-REFUSALS = (TypeError, ValueError)
+# What scikit-learn, and code of one's own in a step, raises for a value it does not take.
+REFUSALS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @contextmanager
@@ -31,23 +32,21 @@ def quiet() -> Iterator[None]:
 
 
 class Oracle:
-    """A fitted pipeline whose `predict_proba` runs in one thread, so that its sums have one order."""
+    """A forest and what comes before it; its `predict_proba` runs in one thread, so that its sums have one order."""
 
     def __init__(self, model: Any, positive: str | None) -> None:
         steps = list(model.steps) if isinstance(model, Pipeline) else [("forest", model)]
         self.forest = checked_forest(*steps[-1])
+        for name, step in steps[:-1]:
+            check_fitted(name, step)
         self.before = model[:-1] if len(steps) > 1 else None
         self.columns = column_names(model)
         self.positive, self.positive_index = positive_class(self.forest.classes_, positive)
-
-        serial = copy.copy(self.forest)
-        serial.n_jobs = 1
-        self._model = Pipeline([*steps[:-1], (steps[-1][0], serial)])
+        self.serial = Pipeline([*steps[:-1], (steps[-1][0], in_one_thread(self.forest))])
 
     def probabilities(self, frame: pd.DataFrame) -> Floats:
         """Return the positive class's probability per row, NaN where the pipeline refuses the row."""
-        with quiet():
-            return self._ask(frame)
+        return asked(self.serial, frame, self.positive_index)
 
     def answers(self, frame: pd.DataFrame) -> bool:
         """Say whether the pipeline takes every row."""
@@ -68,17 +67,31 @@ class Oracle:
         except (AttributeError, ValueError) as err:
             raise ExportError(f"the pipeline gives no names of its features (get_feature_names_out): {err}") from err
 
-    def _ask(self, frame: pd.DataFrame) -> Floats:
-        if frame.empty:
+
+def asked(model: Any, frame: pd.DataFrame, index: int) -> Floats:
+    """Return one class's probability per row, NaN where the model refuses the row."""
+
+    def ask(rows: pd.DataFrame) -> Floats:
+        if rows.empty:
             return np.empty(0)
         try:
-            answer: Floats = self._model.predict_proba(frame)[:, self.positive_index]
+            answer: Floats = model.predict_proba(rows)[:, index]
             return answer
         except REFUSALS:
-            if len(frame) == 1:
+            if len(rows) == 1:
                 return np.array([np.nan])
-        half = len(frame) // 2
-        return np.concatenate([self._ask(frame.iloc[:half]), self._ask(frame.iloc[half:])])
+        half = len(rows) // 2
+        return np.concatenate([ask(rows.iloc[:half]), ask(rows.iloc[half:])])
+
+    with quiet():
+        return ask(frame)
+
+
+def in_one_thread(forest: Any) -> Any:
+    """Return the forest with sums in tree order: threads add up in whatever order they end."""
+    serial = copy.copy(forest)
+    serial.n_jobs = 1
+    return serial
 
 
 def dense(matrix: Any) -> Any:
@@ -86,22 +99,19 @@ def dense(matrix: Any) -> Any:
     return matrix.toarray() if hasattr(matrix, "toarray") else matrix
 
 
-def checked_forest(name: str, forest: Any) -> RandomForestClassifier:
-    """Return the forest, or refuse what is not a fitted binary random forest."""
-    if type(forest) is not RandomForestClassifier:
-        instead = "; export its best_estimator_" if hasattr(forest, "best_estimator_") else ""
-        raise ExportError(
-            f"step {name!r} is a {type(forest).__name__}: a bundle carries a RandomForestClassifier, as the last step"
-            + instead
-        )
+KINDS = {RandomForestClassifier: "random_forest_classifier", ExtraTreesClassifier: "extra_trees_classifier"}
+
+
+def checked_forest(name: str, forest: Any) -> Any:
+    """Return the forest, or refuse what is not a fitted forest of classes."""
+    if type(forest) not in KINDS:
+        raise refused_model(name, forest)
     if not hasattr(forest, "estimators_"):
         raise ExportError(f"step {name!r} is not fitted: call fit first")
     if forest.n_outputs_ != 1:
         raise ExportError(f"step {name!r} has {forest.n_outputs_} outputs: train one forest per output")
-    if forest.n_classes_ != 2:
-        raise ExportError(
-            f"step {name!r} has {forest.n_classes_} classes: train it on two, the positive one against the rest"
-        )
+    if forest.n_classes_ < 2:
+        raise ExportError(f"step {name!r} has seen one class only: train it on rows of two")
     return forest
 
 

@@ -15,26 +15,33 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from . import reference
-from .ask import Floats, Oracle
+from .ask import Floats
+from .blocks import Block
+from .calibration import Member, Model
 from .columns import RawColumn, raw_columns
+from .contract import Contract, contract_of
 from .errors import ExportError
+from .figures import positives_of, reference_figures
 from .golden import golden_rows, write_rows
 from .lower import lower
-from .trees import trees_of
+from .notes import Notes, notes_of
+from .trees import Trees, trees_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 GRADES = (("A", 90), ("B", 70), ("C", 40), ("D", 0))
 TOLERANCE = 1e-9
+# A calibrated probability passes through an exponential, which libraries round differently.
+CALIBRATED_TOLERANCE = 1e-12
 VERIFIED_ROWS = 5000
-FILES = ("forest.bin", "golden.csv")
-MANIFEST, DIGEST = "manifest.json", "manifest.sha256"
-ALL_FILES = (*FILES, MANIFEST, DIGEST)
+LINE = 100
+MAX_GOLDEN, MAX_GOLDEN_FEATURES, MAX_MANIFEST = 100_000, 1 << 26, 8 << 20
+GOLDEN, MANIFEST, DIGEST = "golden.csv", "manifest.json", "manifest.sha256"
 
 
 @dataclass(frozen=True)
@@ -43,12 +50,16 @@ class Exported:
 
     folder: Path
     bytes: int
+    members: int  # forests
     trees: int
     nodes: int
     features: int
     golden: int
     refused: int  # of the golden rows
     verified: int  # rows on which the bundle was compared with the pipeline
+    gains: dict[
+        float, float
+    ]  # the best part of the rows -> the part of the positives that it holds; empty without labels
 
 
 def export_bundle(
@@ -61,6 +72,10 @@ def export_bundle(
     period: str,
     training: Mapping[str, Any] | None = None,
     grades: Iterable[tuple[str, int]] = GRADES,
+    columns: Mapping[str, Any] | None = None,
+    labels: pd.Series | None = None,
+    trained: datetime | None = None,
+    source: str = "",
     created: datetime | None = None,
     golden: int = 400,
     seed: int = 20260101,
@@ -68,7 +83,8 @@ def export_bundle(
     """Write a fitted pipeline as a bundle.
 
     Args:
-        pipeline: a fitted Pipeline that ends in a RandomForestClassifier, or such a forest fitted on a DataFrame.
+        pipeline: a fitted Pipeline that ends in a RandomForestClassifier or an ExtraTreesClassifier, such a forest
+            fitted on a DataFrame, or a CalibratedClassifierCV of either.
         rows: raw rows of the test period, never of training: the reference distribution is theirs, and golden rows are
             drawn from them.
         out_dir: the bundle's folder; files of an earlier export are replaced once the new ones are proven.
@@ -77,6 +93,10 @@ def export_bundle(
         period: what `rows` are, in words or dates.
         training: what to remember of training; anything JSON holds.
         grades: cut-offs on the score, descending, the last 0.
+        columns: limits, rules for abnormal values and words for reasons by column, as `read_columns` gives them.
+        labels: what became of the rows, if known, in their order: gains are computed from them.
+        trained: when the model was trained.
+        source: the revision of the training code.
         created: when, instead of now.
         golden: at most so many golden rows.
         seed: of the choice of golden rows.
@@ -89,54 +109,126 @@ def export_bundle(
             f"the name {name!r} is not lower case letters, digits and _, beginning with a letter, at most 40"
         )
     cutoffs = checked_grades(grades)
-    oracle = Oracle(pipeline, positive)
-    columns, frame = raw_columns(rows, oracle)
-    p = oracle.probabilities(frame)
-    accepted = np.flatnonzero(~np.isnan(p))
-    blocks = lower(oracle, columns, frame.iloc[accepted[:20]].reset_index(drop=True))
-    trees = trees_of(oracle.forest, oracle.positive_index)
-    gold, gold_p = golden_rows(frame, p, columns, blocks, oracle, golden, seed)
+    model, raw, frame, members, notes, contract = prepared(pipeline, rows, positive, columns)
+    reasons = notes.reasons()
+    p = contract.probabilities(frame)
+    if np.isnan(p).all():
+        raise ExportError("the contract refuses every row: widen the limits in the columns file")
+    truth = None if labels is None else positives_of(labels, len(rows), model.classes, model.positive_index)
+    limit = min(golden, MAX_GOLDEN, MAX_GOLDEN_FEATURES // max(m.trees.features for m in members))
+    gold, gold_p = golden_rows(frame, p, contract, [(m.blocks, m.member.oracle) for m in members], limit, seed)
 
     out = Path(out_dir)
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        trees.write(scratch / "forest.bin")
-        write_rows(scratch / "golden.csv", gold, gold_p)
-        manifest = {
-            "format": "scored-bundle/1",
+        files = [m.file for m in members] + [GOLDEN]
+        for m in members:
+            m.trees.write(scratch / m.file)
+        write_rows(scratch / GOLDEN, gold, gold_p)
+        manifest: dict[str, Any] = {
+            "format": "scored-bundle/2",
             "name": name,
             "created": instant(created or datetime.now(UTC)),
-            "kind": "random_forest_classifier",
+            **({"trained": instant(trained)} if trained else {}),
+            "source": source,
+            "kind": model.kind,
             "versions": versions(),
             "training": dict(training or {}),
-            "files": [described(scratch / file) for file in FILES],
-            "contract": [column.as_json() for column in columns],
-            "transform": [block.as_json() for block in blocks],
-            "features": oracle.feature_names(),
-            "positive": oracle.positive,
-            "reference": reference_distribution(p[accepted], period),
+            "files": [described(scratch / file) for file in files],
+            "contract": contract.as_json(),
+            "members": [m.as_json() for m in members],
+            "positive": model.positive,
+            "reference": reference_figures(frame, p, raw, period, truth),
+            "reasons": reasons,
             "grades": [{"grade": grade, "min_score": least} for grade, least in cutoffs],
             "golden": {"rows": len(gold), "tolerance": TOLERANCE},
         }
         write_manifest(scratch / MANIFEST, manifest)
         write_digest(scratch / DIGEST, scratch / MANIFEST)
-        verified = verify(scratch, columns, gold, gold_p, frame, p)
-        out.mkdir(exist_ok=True)
-        for file in ALL_FILES:
-            os.replace(scratch / file, out / file)
+        verified = verify(scratch, raw, gold, gold_p, frame, p, CALIBRATED_TOLERANCE if model.calibrated else 0.0)
+        files += [MANIFEST, DIGEST]
+        replaced(scratch, out, files)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return Exported(
         folder=out,
-        bytes=sum((out / file).stat().st_size for file in ALL_FILES),
-        trees=len(trees.sizes),
-        nodes=len(trees.feature),
-        features=trees.features,
+        bytes=sum((out / file).stat().st_size for file in files),
+        members=len(members),
+        trees=sum(len(m.trees.sizes) for m in members),
+        nodes=sum(len(m.trees.feature) for m in members),
+        features=members[0].trees.features,
         golden=len(gold),
         refused=int(np.isnan(gold_p).sum()),
         verified=verified,
+        gains={c["top"]: c["share"] for c in manifest["reference"].get("gains", {"captured": []})["captured"]},
     )
+
+
+class Prepared(NamedTuple):
+    """A pipeline, understood."""
+
+    model: Model
+    raw: list[RawColumn]
+    frame: pd.DataFrame
+    members: list[Carried]
+    notes: Notes
+    contract: Contract
+
+
+def prepared(pipeline: Any, rows: pd.DataFrame, positive: str | None, columns: Mapping[str, Any] | None) -> Prepared:
+    """Return what a pipeline takes and does, found out by asking it about the rows."""
+    model = Model(pipeline, positive)
+    raw, frame = raw_columns(rows, model)
+    notes = notes_of(columns or {}, raw)
+    answered = np.flatnonzero(~np.isnan(model.probabilities(frame)))
+    members = carried(model, raw, frame.iloc[answered[:20]].reset_index(drop=True))
+    contract = contract_of(notes, [m.blocks for m in members], model)
+    return Prepared(model, raw, frame, members, notes, contract)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A member as the bundle holds it."""
+
+    file: str
+    member: Member
+    blocks: list[Block]
+    trees: Trees
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the member as the manifest holds it."""
+        calibration = self.member.calibration
+        return {
+            "forest": self.file,
+            "transform": [block.as_json() for block in self.blocks],
+            "features": self.member.oracle.feature_names(),
+            **({} if calibration is None else {"calibration": calibration.as_json()}),
+        }
+
+
+def carried(model: Model, raw: list[RawColumn], sample: pd.DataFrame) -> list[Carried]:
+    """Return the members as the bundle holds them; a transform that members share is asked once."""
+    asked: dict[tuple[int, ...], list[Block]] = {}
+    out = []
+    for i, member in enumerate(model.members, 1):
+        file = "forest.bin" if len(model.members) == 1 else f"forest-{i}.bin"
+        before = member.oracle.before
+        shared = () if before is None else tuple(id(step) for _, step in before.steps)
+        if shared not in asked:
+            asked[shared] = lower(member.oracle, raw, sample)
+        out.append(Carried(file, member, asked[shared], trees_of(member.oracle.forest, member.oracle.positive_index)))
+    return out
+
+
+def replaced(scratch: Path, out: Path, files: list[str]) -> None:
+    """Put the files in place, and take away forests of an earlier export."""
+    out.mkdir(exist_ok=True)
+    for file in files:
+        os.replace(scratch / file, out / file)
+    for old in [out / "forest.bin", *out.glob("forest-*.bin")]:
+        if old.name not in files:
+            old.unlink(missing_ok=True)
 
 
 def checked_grades(grades: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -166,19 +258,32 @@ def described(path: Path) -> dict[str, Any]:
     return {"name": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def reference_distribution(p: Floats, period: str) -> dict[str, Any]:
-    """Return the distribution that scores are places in."""
-    quantiles = np.percentile(p, np.arange(101), method="higher")
-    return {"period": period, "rows": len(p), "quantiles": [float(q) for q in quantiles]}
-
-
 def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest: a line per entry of its long lists, so that two exports can be compared by eye."""
     try:
-        text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, indent=1)
+        text = lines_of(json.loads(json.dumps(manifest, allow_nan=False)))
     except (TypeError, ValueError) as err:
         raise ExportError(f"training holds what JSON does not: {err}") from err
+    if (size := len(text.encode()) + 1) > MAX_MANIFEST:
+        raise ExportError(
+            f"the manifest would have {size} bytes, and {MAX_MANIFEST} are the most: group rare categories "
+            "(OneHotEncoder(min_frequency=...)), or calibrate with ensemble=False"
+        )
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def lines_of(value: Any, indent: int = 1) -> str:
+    """Return JSON: what fits on a line and holds nothing nested on one line, else a line per entry."""
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    entries = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    if not entries or (len(line) <= LINE and not any(isinstance(entry, dict | list) for entry in entries)):
+        return line
+    texts = [lines_of(entry, indent + 1) for entry in entries]
+    if isinstance(value, dict):
+        texts = [f"{json.dumps(key, ensure_ascii=False)}: {text}" for key, text in zip(value, texts, strict=True)]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    inner = ",\n".join(" " * indent + text for text in texts)
+    return f"{opening}\n{inner}\n{' ' * (indent - 1)}{closing}"
 
 
 def write_digest(path: Path, of: Path) -> None:
@@ -187,24 +292,32 @@ def write_digest(path: Path, of: Path) -> None:
 
 
 def verify(
-    folder: Path, columns: list[RawColumn], gold: pd.DataFrame, gold_p: Floats, frame: pd.DataFrame, p: Floats
+    folder: Path,
+    columns: list[RawColumn],
+    gold: pd.DataFrame,
+    gold_p: Floats,
+    frame: pd.DataFrame,
+    p: Floats,
+    tolerance: float,
 ) -> int:
     """Compare the files with the pipeline, and return the number of rows compared."""
     bundle = reference.Bundle(folder)
     read = bundle.golden()
     stated = np.array([np.nan if answer is None else answer for _, answer in read])
-    compare("golden row", bundle, [row for row, _ in read], stated)
+    compare("golden row", bundle, [row for row, _ in read], stated, tolerance)
     if not np.array_equal(stated, gold_p, equal_nan=True):
         raise ExportError("golden.csv does not hold what the pipeline said")
     chosen = np.unique(np.linspace(0, len(frame) - 1, min(len(frame), VERIFIED_ROWS)).astype(int))
-    compare("row", bundle, raw_rows(frame.iloc[chosen], columns), p[chosen])
+    compare("row", bundle, raw_rows(frame.iloc[chosen], columns), p[chosen], tolerance)
     return len(read) + len(chosen)
 
 
-def compare(what: str, bundle: reference.Bundle, rows: list[dict[str, reference.Raw]], expected: Floats) -> None:
+def compare(
+    what: str, bundle: reference.Bundle, rows: list[dict[str, reference.Raw]], expected: Floats, tolerance: float
+) -> None:
     """Refuse the bundle where it answers otherwise than the pipeline, by the first row that shows it."""
     got = bundle.probabilities(rows)
-    differing = np.flatnonzero((got != expected) & ~(np.isnan(got) & np.isnan(expected)))
+    differing = np.flatnonzero(~(np.abs(got - expected) <= tolerance) & ~(np.isnan(got) & np.isnan(expected)))
     if not differing.size:
         return
     i = int(differing[0])

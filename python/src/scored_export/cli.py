@@ -6,6 +6,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from .bundle import GRADES, export_bundle
 from .dataset import Dataset, read_dataset
 from .errors import DatasetError, ExportError
+from .notes import read_columns
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,13 +34,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             period=args.period or period_of(rows),
             training={key: rows.meta[key] for key in ("job", "sql_digest") if key in rows.meta},
             grades=args.grades,
+            columns=None if args.columns is None else read_columns(args.columns),
+            labels=rows.y,
+            trained=args.trained,
+            source=args.source,
         )
     except (ExportError, DatasetError, OSError) as err:
         print(f"scored-export: {err}", file=sys.stderr)
         return 1
+    forests = f"{done.members} forests, " if done.members > 1 else ""
     print(
-        f"{done.folder}: {done.trees} trees, {done.nodes} nodes, {done.features} features, {done.bytes} bytes; "
-        f"{done.golden} golden rows, {done.refused} of them refused; equal to the pipeline on {done.verified} rows"
+        f"{done.folder}: {forests}{done.trees} trees, {done.nodes} nodes, {done.features} features, "
+        f"{done.bytes} bytes; {done.golden} golden rows, {done.refused} of them refused; equal to the pipeline on "
+        f"{done.verified} rows"
     )
     return 0
 
@@ -61,6 +69,14 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--period", help="what the rows are (default: first and last as_of)")
     parser.add_argument(
+        "--columns",
+        type=Path,
+        metavar="FILE.toml",
+        help="limits, rules for abnormal values and words for reasons, by column",
+    )
+    parser.add_argument("--trained", type=moment, metavar="TIME", help="when it was trained, as 2026-05-04T13:00:00Z")
+    parser.add_argument("--source", default="", metavar="REVISION", help="the revision of the training code")
+    parser.add_argument(
         "--grades", type=grades, default=GRADES, metavar="A=90,B=70,C=40,D=0", help="cut-offs on the score"
     )
     return parser.parse_args(argv)
@@ -72,6 +88,17 @@ def grades(text: str) -> list[tuple[str, int]]:
         return [(grade, int(least)) for grade, least in (part.split("=") for part in text.split(","))]
     except ValueError as err:
         raise argparse.ArgumentTypeError("give grades as A=90,B=70,C=40,D=0") from err
+
+
+def moment(text: str) -> datetime:
+    """Return an instant; one without an offset is refused, as it could be anywhere's."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        when = datetime.min
+    if when.tzinfo is None:
+        raise argparse.ArgumentTypeError("give a time with its offset, as 2026-05-04T13:00:00Z")
+    return when
 
 
 def load(path: Path) -> Any:

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from .ask import Floats, Oracle
+from .ask import Floats
 from .blocks import Kind
 from .errors import ExportError
 
 Missing = float | None
 
 
+class Oracle(Protocol):
+    """What answers for rows: a model, or a part of one."""
+
+    columns: list[str]
+
+    def probabilities(self, frame: pd.DataFrame) -> Floats:
+        """Return a probability per row, NaN where the row is refused."""
+
+
 @dataclass(frozen=True)
 class RawColumn:
-    """A column of the contract."""
+    """A column that the pipeline takes."""
 
     name: str
     kind: Kind
     blank: Missing = np.nan  # what the pipeline was trained to see where text is missing
     nullable: bool = True
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the column as the contract holds it."""
-        return {"name": self.name, "type": self.kind, "nullable": self.nullable}
 
     def series(self, values: list[Any]) -> pd.Series:
         """Return values of this column as the pipeline gets them."""

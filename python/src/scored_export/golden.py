@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import pandas as pd
 
 from .ask import Floats, Oracle
 from .blocks import Block, Value
-from .columns import RawColumn
+from .contract import Contract
+from .inverse import arithmetic, raw_beside, raw_edges
 
 FLOAT32_MAX = 3.4028234663852886e38
 # The last fits in a float64 and not in a float32; just before it, the largest that the cast rounds down.
@@ -28,11 +30,11 @@ SAMPLE = 400
 
 @dataclass(frozen=True)
 class Node:
-    """A split on a column's own number, and a row that reaches it."""
+    """A split on what a column's number became, and a row that reaches it."""
 
     column: str
-    threshold: float
     row: int
+    beside: Callable[[], list[float]]  # raw numbers next to it; the first two lie on either side
 
 
 @dataclass(frozen=True)
@@ -43,42 +45,48 @@ class Mutant:
     values: dict[str, Any]
 
 
+Part = tuple[list[Block], Oracle]  # a member: its blocks, and what they were made from
+
+
 def golden_rows(
-    frame: pd.DataFrame, p: Floats, columns: list[RawColumn], blocks: list[Block], oracle: Oracle, limit: int, seed: int
+    frame: pd.DataFrame, p: Floats, contract: Contract, parts: list[Part], limit: int, seed: int
 ) -> tuple[pd.DataFrame, Floats]:
-    """Return at most `limit` rows and what the pipeline itself says of them, NaN where it refuses."""
-    return Chooser(frame, p, columns, blocks, oracle, seed).choose(limit)
+    """Return at most `limit` rows and what the pipeline says of them after the contract's rules, NaN where refused."""
+    return Chooser(frame, p, contract, parts, seed).choose(limit)
 
 
 class Chooser:
     """Draws golden rows from the rows of the test period, and mutates them."""
 
-    def __init__(
-        self, frame: pd.DataFrame, p: Floats, columns: list[RawColumn], blocks: list[Block], oracle: Oracle, seed: int
-    ) -> None:
-        self.frame, self.p, self.oracle = frame, p, oracle
-        self.columns = {c.name: c for c in columns}
-        self.blocks = blocks
+    def __init__(self, frame: pd.DataFrame, p: Floats, contract: Contract, parts: list[Part], seed: int) -> None:
+        self.frame, self.p, self.contract = frame, p, contract
+        self.rules = {rule.column.name: rule for rule in contract.rules}
+        self.columns = {name: rule.column for name, rule in self.rules.items()}
+        self.blocks = [block for blocks, _ in parts for block in blocks]
         self.random = np.random.default_rng(seed)
         self.accepted = np.flatnonzero(~np.isnan(p) & carried(frame))
         if not self.accepted.size:
             self.accepted = np.flatnonzero(~np.isnan(p))
-        self.nodes = self.splits()
+        members = [self.splits(*part, trees=max(60 // len(parts), 4)) for part in parts]
+        self.nodes = [node for turn in zip_longest(*members) for node in turn if node is not None]
 
     def choose(self, limit: int) -> tuple[pd.DataFrame, Floats]:
         """Return the rows of every family, each within its share of the limit."""
+        limits = list(self.limits())
+        share = 0.9 if limits else 1.0
         families = [
-            (0.2, self.real()),
-            (0.4, self.near_thresholds(int(0.4 * limit))),
-            (0.14, self.missing()),
-            (0.14, self.categories()),
-            (0.12, self.extremes()),
+            (0.2 * share, self.real()),
+            (0.4 * share, self.near_thresholds(int(0.4 * share * limit))),
+            (0.14 * share, self.missing()),
+            (0.14 * share, self.categories()),
+            (0.12 * share, self.extremes()),
+            (0.1, iter(limits)),
         ]
         mutants = [m for share, family in families for m in islice(family, int(share * limit))]
         rows = self.built(mutants)
         rows = rows[carried(rows)].reset_index(drop=True)
         rows = rows[~duplicated(rows)].reset_index(drop=True)
-        return rows, self.oracle.probabilities(rows)
+        return rows, self.contract.probabilities(rows)
 
     def real(self) -> Iterator[Mutant]:
         """Yield rows as they are: all of the distribution, then a few that the pipeline refuses."""
@@ -88,56 +96,85 @@ class Chooser:
         refused = np.flatnonzero(np.isnan(self.p))[:5]
         yield from (Mutant(int(i), {}) for i in refused)
 
-    def splits(self) -> list[Node]:
-        """Return nodes that split on a column's own number, the columns taking turns."""
-        owners = numeric_features(self.blocks)
+    def splits(self, blocks: list[Block], oracle: Oracle, trees: int) -> list[Node]:
+        """Return a member's nodes that split on what became of a column's number, the columns taking turns."""
+        owners = numeric_features(blocks)
         rows = self.random.permutation(self.accepted)[:SAMPLE]
-        x = self.oracle.features(self.frame.iloc[rows]).astype(np.float32)
-        by_column: dict[str, list[Node]] = {}
-        for i in self.random.permutation(len(self.oracle.forest.estimators_))[:60]:
-            estimator = self.oracle.forest.estimators_[i]
+        x = oracle.features(self.contract.admitted(self.frame.iloc[rows])[0]).astype(np.float32)
+        by_column: dict[str, list[tuple[float, Node]]] = {}
+        for i in self.random.permutation(len(oracle.forest.estimators_))[:trees]:
+            estimator = oracle.forest.estimators_[i]
             tree, paths = estimator.tree_, estimator.decision_path(x).tocsc()
             for node in np.flatnonzero(tree.children_left >= 0):
-                column = owners.get(int(tree.feature[node]))
+                block = owners.get(int(tree.feature[node]))
                 reached = paths.indices[paths.indptr[node] : paths.indptr[node + 1]]
-                if column and reached.size and np.isfinite(tree.threshold[node]):
-                    row = int(rows[self.random.choice(reached)])
-                    by_column.setdefault(column, []).append(Node(column, float(tree.threshold[node]), row))
+                if block and reached.size and np.isfinite(tree.threshold[node]):
+                    threshold, row = float(tree.threshold[node]), int(rows[self.random.choice(reached)])
+                    near = partial(raw_beside, block, threshold)
+                    by_column.setdefault(block.column, []).append((threshold, Node(block.column, row, near)))
         # Thresholds between two float32 that round up come first: they tell rounding down from rounding to nearest.
         queues = [
-            sorted(nodes, key=lambda n: float(np.float32(n.threshold)) <= n.threshold) for nodes in by_column.values()
+            [node for _, node in sorted(nodes, key=lambda n: float(np.float32(n[0])) <= n[0])]
+            for nodes in by_column.values()
         ]
+        queues += [self.edges(block) for block in blocks]
         return [node for turn in zip_longest(*queues) for node in turn if node is not None]
+
+    def edges(self, block: Block) -> list[Node]:
+        """Return the edges of bins that a one-hot reads, of which the trees' thresholds tell nothing."""
+        edges = raw_edges(block) if block.width > 1 else []
+        return [Node(block.column, self.any_row(), partial(list, values)) for values in edges]
 
     def near_thresholds(self, budget: int) -> Iterator[Mutant]:
         """Yield values next to thresholds, from groups whose two sides the forest tells apart."""
-        tried = self.nodes[: 4 * budget]
-        sides = [v for node in tried for v in beside(node.threshold)[:2]]
-        felt = self.oracle.probabilities(
-            self.built([Mutant(tried[i // 2].row, {tried[i // 2].column: v}) for i, v in enumerate(sides)])
-        ).reshape(-1, 2)
-        for node, (low, high) in zip(tried, felt, strict=True):
+        tried = [(node, values) for node in self.nodes[: 4 * budget] if len(values := node.beside()) > 1]
+        sides = [Mutant(node.row, {node.column: v}) for node, values in tried for v in values[:2]]
+        felt = self.contract.probabilities(self.built(sides)).reshape(-1, 2)
+        for (node, values), (low, high) in zip(tried, felt, strict=True):
             if abs(high - low) > FELT:
-                yield from (Mutant(node.row, {node.column: v}) for v in beside(node.threshold))
+                yield from (Mutant(node.row, {node.column: v}) for v in values)
 
     def missing(self) -> Iterator[Mutant]:
         """Yield rows with one value missing, all that may be, and all."""
-        optional = [c for c in self.columns.values() if c.nullable]
+        optional = [rule.column for rule in self.contract.rules if rule.nullable]
         first = self.any_row()
         yield Mutant(first, {c.name: c.blank for c in self.columns.values()})
         yield Mutant(first, {c.name: c.blank for c in optional})
         yield Mutant(self.any_row(), {c.name: c.blank for c in optional})
-        yield from (Mutant(self.any_row(), {c.name: c.blank}) for c in self.columns.values() if not c.nullable)
+        yield from (
+            Mutant(self.any_row(), {rule.column.name: rule.column.blank})
+            for rule in self.contract.rules
+            if not rule.nullable
+        )
         reaching = {node.column: node.row for node in self.nodes}
         yield from (Mutant(reaching.get(c.name, self.any_row()), {c.name: c.blank}) for c in optional)
+        may_be_missing = {c.name for c in optional}
         for node in self.nodes:
-            if self.columns[node.column].nullable:
+            if node.column in may_be_missing:
                 yield Mutant(node.row, {node.column: np.nan})
 
     def categories(self) -> Iterator[Mutant]:
         """Yield unknown categories, near misses and every known one, the columns taking turns."""
-        known = {b.column: [v for v, _ in b.encoder.categories] for b in self.blocks if b.encoder}
-        queues = [[(name, v) for v in [*near_misses(values), *values]] for name, values in known.items()]
+        known: dict[str, list[Value]] = {}
+        for block in self.blocks:
+            if block.encoder:
+                known.setdefault(block.column, []).extend(value for value, _ in block.encoder.categories)
+        for rule in self.contract.rules:
+            if rule.categories:
+                known.setdefault(rule.column.name, []).extend(rule.categories)
+        distinct = {name: list(dict.fromkeys(values)) for name, values in known.items()}
+        queues = [[(name, v) for v in [*near_misses(values), *values]] for name, values in distinct.items()]
+        for turn in zip_longest(*queues):
+            yield from (Mutant(self.any_row(), {pair[0]: pair[1]}) for pair in turn if pair)
+
+    def limits(self) -> Iterator[Mutant]:
+        """Yield values at limits, next to them and far beyond, the columns taking turns."""
+        queues = []
+        for rule in self.contract.rules:
+            low, high = rule.low, rule.high
+            beyond = [] if low is None else [float(np.nextafter(low, -np.inf)), low, low - abs(low) - 1]
+            beyond += [] if high is None else [float(np.nextafter(high, np.inf)), high, high + abs(high) + 1]
+            queues.append([(rule.column.name, v) for v in [*beyond, *([np.inf, -np.inf] if beyond else [])]])
         for turn in zip_longest(*queues):
             yield from (Mutant(self.any_row(), {pair[0]: pair[1]}) for pair in turn if pair)
 
@@ -172,26 +209,10 @@ class Chooser:
         return out
 
 
-def numeric_features(blocks: list[Block]) -> dict[int, str]:
-    """Return, per feature that is a column's own number, the column."""
+def numeric_features(blocks: list[Block]) -> dict[int, Block]:
+    """Return, per feature that arithmetic makes of a column's number, its block."""
     starts = np.cumsum([0, *(b.width for b in blocks)])
-    return {int(at): b.column for at, b in zip(starts, blocks, strict=False) if b.numeric}
-
-
-def beside(threshold: float) -> list[float]:
-    """Return values around a threshold, the float32 on either side first.
-
-    The cast rounds values between these two to the nearer one, so those next to their middle land on the other side of
-    a threshold than they stand on themselves.
-    """
-    nearest = np.float32(threshold)
-    down = nearest if float(nearest) <= threshold else np.nextafter(nearest, np.float32(-np.inf))
-    up = np.nextafter(down, np.float32(np.inf))
-    low, high = float(down), float(up)
-    middle = (low + high) / 2
-    near = [threshold, middle]
-    around = [float(np.nextafter(v, d)) for v in near for d in (-np.inf, np.inf)]
-    return [low, high, threshold, *around]
+    return {int(at): b for at, b in zip(starts, blocks, strict=False) if b.kind == "number" and arithmetic(b)}
 
 
 def near_misses(values: list[Value]) -> list[Value]:

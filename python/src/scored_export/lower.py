@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
+from sklearn.feature_selection import SelectorMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from .ask import Oracle, dense, quiet
-from .blocks import REFUSE, Block
+from . import encoders, imputers, scalers
+from .ask import REFUSALS, Oracle, quiet
+from .blocks import Arithmetic, Block
 from .columns import RawColumn
-from .encoders import one_hot_encoder, ordinal_encoder, unseen
 from .errors import ExportError
-from .imputers import simple_imputer
-from .stage import Stage
+from .finish import finished
+from .outputs import Number, Output
+from .refusals import refused_step
+from .stage import Asked, Stage
 
-IN_SQL = "compute it in the dataprep SQL, which every run shares"
-INSTEAD = {
-    "StandardScaler": "leave it out: a forest needs no scaling",
-    "MinMaxScaler": "leave it out: a forest needs no scaling",
-    "MaxAbsScaler": "leave it out: a forest needs no scaling",
-    "RobustScaler": "leave it out: a forest needs no scaling",
-    "Normalizer": "leave it out: a forest needs no scaling",
-    "KNNImputer": "use SimpleImputer, or let the forest route missing values",
-    "IterativeImputer": "use SimpleImputer, or let the forest route missing values",
-    "MissingIndicator": "use SimpleImputer(add_indicator=True)",
-    "TargetEncoder": "use OneHotEncoder or OrdinalEncoder",
-    "FeatureUnion": "use ColumnTransformer",
-}
+Rule = Callable[[str, Any, Stage], list[Output]]
+RULES: dict[type, Rule] = {**scalers.RULES, **encoders.RULES, **imputers.RULES}
 
 
 def lower(oracle: Oracle, columns: list[RawColumn], sample: pd.DataFrame) -> list[Block]:
@@ -41,14 +35,18 @@ def lower(oracle: Oracle, columns: list[RawColumn], sample: pd.DataFrame) -> lis
     with quiet():
         for name, step in oracle.before.steps if oracle.before is not None else []:
             stage = through(name, step, stage)
-    blocks = stage.blocks
-    for block in blocks:
-        if block.kind == "text" and not (block.encoder or block.flags):
-            raise ExportError(f"column {block.column!r} reaches the forest as text: put an encoder before it")
-    width = sum(block.width for block in blocks)
-    if width != oracle.forest.n_features_in_:
-        raise ExportError(f"the transform gives {width} features and the forest takes {oracle.forest.n_features_in_}")
-    return [hardened(block, columns, sample, oracle) for block in blocks]
+        for block in stage.blocks:
+            if block.text:
+                raise ExportError(
+                    f"column {block.column!r} reaches the forest as text: put OneHotEncoder or OrdinalEncoder before it"
+                )
+        width = len(stage.blocks)
+        if width != oracle.forest.n_features_in_:
+            raise ExportError(
+                f"the transform gives {width} features and the forest takes {oracle.forest.n_features_in_}: fit the "
+                "pipeline as a whole"
+            )
+        return finished(stage.blocks, columns, sample, oracle)
 
 
 def through(where: str, step: Any, stage: Stage) -> Stage:
@@ -56,37 +54,110 @@ def through(where: str, step: Any, stage: Stage) -> Stage:
     if step is None or isinstance(step, str):
         if step in (None, "passthrough"):
             return stage
-        raise ExportError(f"step {where!r} is {step!r}")
+        raise ExportError(f"step {where!r} is {step!r}, which is no transformer: use 'passthrough' or leave it out")
     if type(step) is FunctionTransformer and step.func is None:
         return stage
+    if type(step) is FrozenEstimator:
+        return through(where, step.estimator, stage)
     if isinstance(step, Pipeline):
         for name, inner in step.steps:
             stage = through(f"{where}/{name}", inner, stage)
         return stage
-    rules = {
-        ColumnTransformer: column_transformer,
-        SimpleImputer: simple_imputer,
-        OneHotEncoder: one_hot_encoder,
-        OrdinalEncoder: ordinal_encoder,
-    }
-    rule = rules.get(type(step))
+    if type(step) is ColumnTransformer:
+        return after(where, step, stage, column_transformer(where, step, stage))
+    if type(step) is FeatureUnion:
+        return after(where, step, stage, feature_union(where, step, stage))
+    rule = rule_of(step)
     if rule is None:
-        kind = type(step).__name__
-        raise ExportError(f"step {where!r} is a {kind}, which a bundle cannot carry: {INSTEAD.get(kind, IN_SQL)}")
-    blocks = rule(where, step, stage)
-    return Stage(blocks, stage.blanks, dense(step.transform(stage.sample)))
+        raise refused_step(where, step)
+    return applied(where, step, stage, rule(where, step, stage))
+
+
+def rule_of(step: Any) -> Rule | None:
+    """Return what is known of a step's class; a class of one's own may do anything."""
+    if isinstance(step, SelectorMixin) and type(step).transform is SelectorMixin.transform:
+        return selector
+    return RULES.get(type(step))
+
+
+def selector(where: str, step: SelectorMixin, stage: Stage) -> list[Output]:
+    """Return the columns that a feature selection keeps."""
+    return [Number(int(i)) for i in step.get_support(indices=True)]
+
+
+def applied(where: str, step: Any, stage: Stage, outputs: list[Output]) -> Stage:
+    """Return the stage after a step, from its outputs in order."""
+    blocks: list[Block] = []
+    start = 0
+    for output in outputs:
+        place = slice(start, start + output.width)
+        if output.width:
+            blocks += output.lower(Asked(where, step, stage, output.position, place))
+        start = place.stop
+    return after(where, step, stage, blocks)
+
+
+def after(where: str, step: Any, stage: Stage, blocks: list[Block]) -> Stage:
+    """Return the stage after a step, with its rows transformed."""
+    try:
+        sample = step.transform(stage.sample.copy())
+    except REFUSALS as err:
+        raise ExportError(f"step {where!r} refuses rows that the pipeline takes: {err}") from err
+    if not (isinstance(sample, pd.DataFrame | np.ndarray) or sparse.issparse(sample)):
+        raise ExportError(
+            f"step {where!r} gives a {type(sample).__name__}: use set_output(transform='default') or 'pandas'"
+        )
+    if sample.shape[1] != len(blocks):
+        raise ExportError(
+            f"step {where!r} is a {type(step).__name__} that gives {sample.shape[1]} columns, and {len(blocks)} were "
+            "expected: this is a fault of the exporter, please report it"
+        )
+    return Stage(blocks, stage.blanks, sample)
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What transformer_weights do: a step of its own."""
+
+    weight: float
+
+    def transform(self, X: Any) -> Any:
+        """Return the columns, each times the weight."""
+        return X * self.weight
+
+
+def weighted(where: str, stage: Stage, weights: dict[str, float] | None, name: str) -> Stage:
+    """Return the stage with the weight of a transformer, if it has one."""
+    if not weights or weights.get(name) is None:
+        return stage
+    step = Weight(weights[name])
+    times = Arithmetic("multiply", float(step.weight))
+    return applied(
+        f"{where} (transformer_weights)", step, stage, [Number(i, (times,)) for i in range(len(stage.blocks))]
+    )
 
 
 def column_transformer(where: str, step: ColumnTransformer, stage: Stage) -> list[Block]:
     """Return the blocks of each transformer, side by side."""
-    if step.transformer_weights:
-        raise ExportError(f"step {where!r} has transformer_weights: leave them out, a forest needs no scaling")
     blocks: list[Block] = []
     for name, inner, columns in step.transformers_:
         positions = resolve(columns, stage.sample)
         if positions and not (isinstance(inner, str) and inner == "drop"):
             inside = f"{where}/{name}"
-            blocks += through(inside, inner, stage.pick(positions, inside)).blocks
+            blocks += weighted(
+                inside, through(inside, inner, stage.pick(positions)), step.transformer_weights, name
+            ).blocks
+    return blocks
+
+
+def feature_union(where: str, step: FeatureUnion, stage: Stage) -> list[Block]:
+    """Return the blocks of each transformer, side by side."""
+    blocks: list[Block] = []
+    for name, inner in step.transformer_list:
+        if not (isinstance(inner, str) and inner == "drop"):
+            inside = f"{where}/{name}"
+            given = through(inside, inner, stage)
+            blocks += weighted(inside, given, step.transformer_weights, name).blocks
     return blocks
 
 
@@ -103,27 +174,3 @@ def resolve(columns: Any, sample: Any) -> list[int]:
             return []
     chosen = positions.loc[columns] if by_name else positions.iloc[columns]
     return [int(p) for p in chosen]
-
-
-def hardened(block: Block, columns: list[RawColumn], sample: pd.DataFrame, oracle: Oracle) -> Block:
-    """Return the block with `refuse` where a later step refuses what this one gives."""
-    column = next(c for c in columns if c.name == block.column)
-
-    def refused(value: Any) -> bool:
-        row = sample.iloc[[0]].reset_index(drop=True)
-        row[column.name] = column.series([value])
-        return not oracle.answers(row)
-
-    if block.kind == "number" and not (refused(np.inf) and refused(-np.inf)):
-        raise ExportError(
-            f"column {block.column!r}: the pipeline answers for an infinite number, which scored rejects: give "
-            "number columns a step of their own, apart from text"
-        )
-    if block.encoder is None:
-        return block
-    encoder = block.encoder
-    if encoder.unknown != REFUSE and refused(unseen(block, [value for value, _ in encoder.categories])):
-        encoder = replace(encoder, unknown=REFUSE)
-    if encoder.missing != REFUSE and refused(column.blank):
-        encoder = replace(encoder, missing=REFUSE)
-    return block.ending(encoder)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import struct
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,14 @@ class Bundle:
         if (folder / "manifest.sha256").read_bytes() != f"{hashlib.sha256(text).hexdigest()}  manifest.json\n".encode():
             raise BundleError(f"{folder}: manifest.json is not what manifest.sha256 describes")
         self.manifest: dict[str, Any] = json.loads(text)
-        if self.manifest["format"] != "scored-bundle/1":
+        if self.manifest["format"] != "scored-bundle/2":
             raise BundleError(f"{folder}: format {self.manifest['format']!r}")
         for entry in self.manifest["files"]:
             data = (folder / entry["name"]).read_bytes()
             if len(data) != entry["bytes"] or hashlib.sha256(data).hexdigest() != entry["sha256"]:
                 raise BundleError(f"{folder / entry['name']}: not the file that the manifest describes")
         self.contract: list[dict[str, Any]] = self.manifest["contract"]
-        self.blocks: list[dict[str, Any]] = self.manifest["transform"]
-        self.forest = Forest((folder / "forest.bin").read_bytes())
+        self.members = [Member(folder, entry) for entry in self.manifest["members"]]
 
     def golden(self) -> list[tuple[dict[str, Raw], float | None]]:
         """Return the golden rows and their probabilities, None where the row is refused."""
@@ -49,33 +49,29 @@ class Bundle:
 
     def probabilities(self, rows: Iterable[Mapping[str, Raw]]) -> Array:
         """Return a probability per row, NaN where the row is refused."""
-        features: list[list[float]] = []
+        features: list[list[list[float]]] = [[] for _ in self.members]
         taken: list[bool] = []
         for row in rows:
             try:
-                features.append(self.features(row))
-                taken.append(True)
+                of_members = self.features(row)
             except Refused:
                 taken.append(False)
+                continue
+            taken.append(True)
+            for rows_of_member, x in zip(features, of_members, strict=True):
+                rows_of_member.append(x)
         out = np.full(len(taken), np.nan)
-        if features:
-            out[np.array(taken)] = self.forest.probabilities(np.array(features, dtype=np.float64))
+        if any(taken):
+            total = np.zeros(sum(taken))
+            for member, matrix in zip(self.members, features, strict=True):
+                total += member.probabilities(np.array(matrix, dtype=np.float64))
+            out[np.array(taken)] = total / len(self.members)
         return out
 
-    def features(self, row: Mapping[str, Raw]) -> list[float]:
-        """Return a raw row's features, or raise Refused."""
-        for column in self.contract:
-            value = row[column["name"]]
-            if value is None and not column["nullable"]:
-                raise Refused(f"{column['name']} is missing")
-            if isinstance(value, float) and math.isinf(value):
-                raise Refused(f"{column['name']} is infinite")
-        out = [x for block in self.blocks for x in block_features(block, row[block["column"]])]
-        with np.errstate(over="ignore"):
-            wide = np.isinf(np.array(out).astype(np.float32))
-        if wide.any():
-            raise Refused(f"feature {int(np.flatnonzero(wide)[0])} does not fit in a float32")
-        return out
+    def features(self, row: Mapping[str, Raw]) -> list[list[float]]:
+        """Return a raw row's features for every member, or raise Refused."""
+        admitted = {column["name"]: admit(column, row[column["name"]]) for column in self.contract}
+        return [member.features(admitted) for member in self.members]
 
     def score(self, probability: float) -> int:
         """Return where a probability stands in the reference distribution."""
@@ -87,25 +83,132 @@ class Bundle:
         return next(str(g["grade"]) for g in self.manifest["grades"] if score >= g["min_score"])
 
 
+class Member:
+    """A forest, the transform before it and the curve behind it."""
+
+    def __init__(self, folder: Path, entry: dict[str, Any]) -> None:
+        self.forest = Forest((folder / entry["forest"]).read_bytes())
+        self.blocks: list[dict[str, Any]] = entry["transform"]
+        self.names: list[str] = entry["features"]
+        self.calibration: dict[str, Any] | None = entry.get("calibration")
+        if len(self.names) != self.forest.features:
+            raise BundleError(
+                f"{folder / entry['forest']}: {len(self.names)} names for {self.forest.features} features"
+            )
+
+    def features(self, row: Mapping[str, Raw]) -> list[float]:
+        """Return the features of a row that the contract admits, or raise Refused."""
+        out = [x for block in self.blocks for x in block_features(block, row[block["column"]])]
+        with np.errstate(over="ignore"):
+            wide = np.isinf(np.array(out).astype(np.float32))
+        if wide.any():
+            raise Refused(f"feature {self.names[int(np.flatnonzero(wide)[0])]} does not fit in a float32")
+        return out
+
+    def probabilities(self, x: Array) -> Array:
+        """Return the member's probability per row."""
+        p = self.forest.probabilities(x)
+        return p if self.calibration is None else calibrated(self.calibration, p)
+
+
+def calibrated(curve: dict[str, Any], p: Array) -> Array:
+    """Return what a curve makes of probabilities."""
+    if curve["method"] == "sigmoid":
+        out = np.array([1 / (1 + safe_exp(curve["a"] * float(v) + curve["b"])) for v in p])
+    else:
+        out = np.array([on_line(curve["x"], curve["y"], float(v)) for v in p])
+    return 1 - out if curve.get("complement", False) else out
+
+
+def safe_exp(exponent: float) -> float:
+    """Return e to the power, infinity where a float64 does not hold it."""
+    try:
+        return math.exp(exponent)
+    except OverflowError:
+        return math.inf
+
+
+def on_line(x: list[float], y: list[float], value: float) -> float:
+    """Return the height of the line through the points."""
+    i = bisect_right(x, value)
+    if i == 0:
+        return y[0]
+    if i == len(x) or value == x[i - 1]:
+        return y[i - 1]
+    return (y[i] - y[i - 1]) / (x[i] - x[i - 1]) * (value - x[i - 1]) + y[i - 1]
+
+
+def admit(column: dict[str, Any], value: Raw) -> Raw:
+    """Return a raw value as the contract lets it through, or raise Refused."""
+    name, rule = column["name"], column["abnormal"]
+    if isinstance(value, float) and math.isnan(value):
+        raise BundleError(f"{name}: a missing value is None")
+    if isinstance(value, float):
+        low, high = column.get("min", -math.inf), column.get("max", math.inf)
+        if math.isinf(value) or value < low or value > high:
+            if rule == "refuse":
+                raise Refused(f"{name} is infinite or beyond its limits")
+            value = (low if value < low else high) if rule == "clip" else None
+    elif isinstance(value, str) and "categories" in column and value not in column["categories"] and rule != "pass":
+        if rule == "refuse":
+            raise Refused(f"{name} is in no category")
+        value = None
+    if value is None and not column["nullable"]:
+        raise Refused(f"{name} is missing")
+    return value
+
+
 def block_features(block: dict[str, Any], value: Raw) -> list[float]:
     """Return one block's features."""
     name = block["column"]
     for step in block["steps"]:
-        match step["op"]:
-            case "impute":
-                value = step.get("text", step.get("number")) if value is None else value
-            case "is_missing":
-                return [float(value is None)]
-            case "ordinal":
-                return [ordinal(name, step, value)]
-            case "one_hot":
-                slot = one_hot(name, step, value)
-                return [float(i == slot) for i in range(step["width"])]
-            case op:
-                raise BundleError(f"{name}: unknown op {op!r}")
+        if step["op"] == "one_hot":
+            slot = one_hot(name, step, value)
+            return [float(i == slot) for i in range(step["width"])]
+        value = stepped(name, step, value)
     if isinstance(value, str):
         raise BundleError(f"{name}: text reaches the forest")
     return [math.nan if value is None else value]
+
+
+def stepped(name: str, step: dict[str, Any], value: Raw) -> Raw:
+    """Return what a step that gives one value makes of one."""
+    match step["op"]:
+        case "impute":
+            return step.get("text", step.get("number")) if value is None else value
+        case "is_missing":
+            return float(value is None)
+        case "ordinal":
+            code = ordinal(name, step, value)
+            return None if math.isnan(code) else code
+    if step["op"] not in ("add", "subtract", "multiply", "divide", "clip", "bin"):
+        raise BundleError(f"{name}: unknown op {step['op']!r}")
+    if isinstance(value, str):
+        raise BundleError(f"{name}: {step['op']} of text")
+    out = None if value is None else reckoned(step, value)
+    if out is not None and math.isinf(out):
+        raise Refused(f"{name}: {step['op']} gives an infinite number")
+    return out
+
+
+def reckoned(step: dict[str, Any], value: float) -> float | None:
+    """Return the result of a step of arithmetic in float64; what is no number is missing."""
+    x = np.float64(value)
+    with np.errstate(all="ignore"):
+        match step["op"]:
+            case "add":
+                x = x + step["number"]
+            case "subtract":
+                x = x - step["number"]
+            case "multiply":
+                x = x * step["number"]
+            case "divide":
+                x = x / step["number"]
+            case "clip":
+                x = np.float64(step["min"] if x < step["min"] else step["max"] if x > step["max"] else x)
+            case _:
+                x = np.float64(bisect_right(step["edges"], x))
+    return None if math.isnan(x) else float(x)
 
 
 def table_entry(name: str, step: dict[str, Any], value: Raw) -> dict[str, Any]:
@@ -137,7 +240,7 @@ class Forest:
         if data[:8] != b"SCFOREST" or data[-8:] != b"SCFOREND":
             raise BundleError("forest.bin: no magic or no end mark")
         version, self.features, trees, nodes = struct.unpack_from("<4I", data, 8)
-        if version != 1 or len(data) != 8 + 16 + 4 * trees + nodes * (4 + 8 + 4 + 4 + 1 + 8) + 8:
+        if version != 2 or len(data) != 8 + 16 + 4 * trees + nodes * (4 + 8 + 4 + 4 + 1 + 8 + 8) + 8:
             raise BundleError("forest.bin: another format or length")
         at = 24
 
@@ -154,6 +257,7 @@ class Forest:
         self.right = take(nodes, "<u4").astype(np.int64)
         self.missing_left = take(nodes, "u1").astype(bool)
         self.value = take(nodes, "<f8")
+        self.cover = take(nodes, "<f8")
 
     def cast(self, x: Array) -> Array:
         """Return the features as the trees compare them."""

@@ -1,4 +1,4 @@
-"""What stands between two steps of a pipeline."""
+"""What stands between two steps of a pipeline, and how a step is asked what it does to one column of it."""
 
 from __future__ import annotations
 
@@ -7,63 +7,83 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
+from .ask import REFUSALS, dense
 from .blocks import Block
 from .errors import ExportError
 
 
 @dataclass
 class Stage:
-    """What stands between two steps: the blocks so far, a missing mark per column, and rows as they are here."""
+    """What stands between two steps: a block per column, a missing mark per raw column, and rows as they are here."""
 
     blocks: list[Block]
     blanks: dict[str, Any]
-    sample: Any  # a DataFrame or an array, of rows that the pipeline takes
+    sample: Any  # a DataFrame, an array or a sparse matrix, of rows that the pipeline takes
 
     @property
-    def owners(self) -> list[tuple[Block, int]]:
-        """Per column of the sample, the block that gives it and its place in the block."""
-        return [(block, i) for block in self.blocks for i in range(block.width)]
+    def sparse(self) -> bool:
+        """Whether the rows are a sparse matrix, for which some steps compute otherwise."""
+        return bool(sparse.issparse(self.sample))
 
-    def pick(self, positions: list[int], where: str) -> Stage:
+    def pick(self, positions: list[int]) -> Stage:
         """Return the stage of the columns at these positions."""
-        owners = self.owners
-        blocks = []
-        rest = [owners[p] for p in positions]
-        while rest:
-            block = rest[0][0]
-            whole, rest = rest[: block.width], rest[block.width :]
-            if whole != [(block, i) for i in range(block.width)]:
-                raise ExportError(f"step {where!r} takes apart what a OneHotEncoder gave for column {block.column!r}")
-            blocks.append(block)
         frame = isinstance(self.sample, pd.DataFrame)
-        return Stage(blocks, self.blanks, self.sample.iloc[:, positions] if frame else self.sample[:, positions])
+        sample = self.sample.iloc[:, positions] if frame else self.sample[:, positions]
+        return Stage([self.blocks[p] for p in positions], self.blanks, sample)
+
+    def dtype(self, position: int) -> Any:
+        """Return the type of a column here."""
+        return self.sample.dtypes.iloc[position] if isinstance(self.sample, pd.DataFrame) else self.sample.dtype
 
     def altered(self, position: int, values: list[Any]) -> Any:
         """Return the first row once per value, with the value in one column."""
-        number = self.owners[position][0].kind == "number"
         if isinstance(self.sample, pd.DataFrame):
             out = self.sample.iloc[[0] * len(values)].reset_index(drop=True)
-            out.isetitem(position, pd.Series(values, dtype="float64" if number else "object"))
+            out.isetitem(position, pd.Series(values, dtype=self.dtype(position)))
             return out
-        array = np.repeat(self.sample[:1], len(values), axis=0)
+        array = np.repeat(dense(self.sample[:1]), len(values), axis=0)
         array[:, position] = values
-        return array
-
-    def blanked(self) -> Any:
-        """Return one row in which every raw value is missing."""
-        if isinstance(self.sample, pd.DataFrame):
-            out = self.sample.iloc[[0]].reset_index(drop=True)
-            for i, (block, _) in enumerate(self.owners):
-                out.isetitem(i, pd.Series([self.blank(block)], dtype=out.dtypes.iloc[i]))
-            return out
-        array = self.sample[:1].copy()
-        array[0, :] = [self.blank(block) for block, _ in self.owners]
-        return array
+        return type(self.sample)(array) if self.sparse else array
 
     def blank(self, block: Block) -> Any:
         """Return the mark of a missing value of a block's column."""
-        return np.nan if block.encoder else self.blanks[block.column]
+        return self.blanks[block.column] if block.text else np.nan
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A step, asked about one column that it takes and those that it makes of it."""
+
+    where: str
+    step: Any
+    stage: Stage
+    position: int
+    outputs: slice
+
+    @property
+    def block(self) -> Block:
+        """What the column is here."""
+        return self.stage.blocks[self.position]
+
+    def about(self, values: list[Any]) -> Any:
+        """Return what the step gives for the first row with each of these values, or raise what it raises."""
+        out = self.step.transform(self.stage.altered(self.position, values))
+        if isinstance(out, pd.DataFrame):
+            return out.iloc[:, self.outputs].to_numpy()
+        return dense(out[:, self.outputs])
+
+    def about_each(self, values: list[Any]) -> list[Any]:
+        """Return what the step gives for each value, None for one that it refuses."""
+        try:
+            return list(self.about(values)) if values else []
+        except REFUSALS:
+            return [None] if len(values) == 1 else [self.about_each([value])[0] for value in values]
+
+    def error(self, problem: str) -> ExportError:
+        """Return an error that names the step and the column."""
+        return ExportError(f"step {self.where!r} ({type(self.step).__name__}), column {self.block.column!r}: {problem}")
 
 
 def is_nan(value: Any) -> bool:

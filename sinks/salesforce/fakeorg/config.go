@@ -66,13 +66,14 @@ type Field struct {
 	// Type is the type that Describe gives: string, textarea, email, phone, url, picklist, boolean, int, double,
 	// currency, percent, date, datetime, reference or id.
 	Type      string
-	Length    int // of text, in characters; 255 if 0
+	Length    int // of text, in UTF-16 units; 255 if 0
 	Precision int // of double, currency and percent: digits in all, 18 if 0
 	Scale     int // of those: digits after the point
 
 	ExternalID    bool
 	Unique        bool
 	CaseSensitive bool // of a unique text
+	Rich          bool // of textarea: it holds HTML
 	Nillable      bool // false: the field is required, unless Default is set
 	Createable    bool
 	Updateable    bool

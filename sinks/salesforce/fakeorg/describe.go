@@ -70,7 +70,7 @@ func (c *call) describeField(o *object, f *Field) map[string]any {
 		"filterable": true, "sortable": true, "groupable": f.Type != "double", "permissionable": f.Nillable,
 		"defaultValue": f.Default, "restrictedPicklist": f.Restricted, "picklistValues": picklist(f),
 		"referenceTo": []string{}, "relationshipName": nil, "compoundFieldName": nil,
-		"inlineHelpText": nil, "calculatedFormula": nil, "deprecatedAndHidden": false, "htmlFormatted": false,
+		"inlineHelpText": nil, "calculatedFormula": nil, "deprecatedAndHidden": false, "htmlFormatted": f.Rich,
 	}
 	if f.Type == "reference" {
 		out["referenceTo"], out["relationshipName"] = []string{f.ReferenceTo}, f.Relationship

@@ -42,6 +42,7 @@ func LeadObject() Object {
 			number("Lead_Score_Version__c", "Lead Score Version", 18, 0),
 			{Name: "Lead_Scored_At__c", Label: "Lead Scored At", Type: "datetime",
 				Nillable: true, Createable: true, Updateable: true},
+			text("Lead_Score_Reasons__c", "Lead Score Reasons", 255),
 		},
 	}
 }

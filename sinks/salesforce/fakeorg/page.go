@@ -33,16 +33,20 @@ type column struct {
 // scoreColumn is the one that the list is sorted by at first, and whose cells have a bar.
 const scoreColumn = "score"
 
+// reasonsColumn is the one whose text is never cut.
+const reasonsColumn = "reasons"
+
 func columns() []column {
 	return []column{
 		{"Name", "name", "Name"},
-		{"Company", "company", "Company"},
-		{"City", "city", "City"},
-		{"Vehicle interest", "vehicle", "Vehicle_Interest__c"},
-		{"Owner", "owner", "OwnerId"},
-		{"Status", "status", "Status"},
 		{"Score", scoreColumn, "Lead_Score__c"},
 		{"Grade", "grade", "Lead_Grade__c"},
+		{"Reasons", reasonsColumn, "Lead_Score_Reasons__c"},
+		{"Vehicle interest", "vehicle", "Vehicle_Interest__c"},
+		{"Status", "status", "Status"},
+		{"Owner", "owner", "OwnerId"},
+		{"Company", "company", "Company"},
+		{"City", "city", "City"},
 		{"Scored at", "scored", "Lead_Scored_At__c"},
 	}
 }

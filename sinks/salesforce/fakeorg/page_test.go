@@ -25,7 +25,7 @@ func TestLeadList(t *testing.T) {
 	add := func(name string, pairs ...any) {
 		s.lead(name, append([]any{"LastName", name, "OwnerId", s.UserID(admin)}, pairs...)...)
 	}
-	add("Low", "Lead_Score__c", 7, "Lead_Grade__c", "D", "Lead_Scored_At__c", "2026-11-22T13:15:00Z", "City", "Köln")
+	add("Low", "Lead_Score__c", 7, "Lead_Grade__c", "D", "Lead_Score_Reasons__c", "Up: asked for a quote. Down: <b>.", "Lead_Scored_At__c", "2026-11-22T13:15:00Z", "City", "Köln")
 	add("High", "Lead_Score__c", 99, "OwnerId", s.UserID(rep), "Vehicle_Interest__c", "Family van")
 	add("None", "Company", "<script>alert(1)</script>")
 	add("Mid", "Lead_Score__c", 50, "OwnerId", s.UserID(rep))
@@ -50,7 +50,7 @@ func TestLeadList(t *testing.T) {
 	}
 	page := get("")
 	for _, want := range []string{"4 leads, sorted by score, highest first", `aria-sort="descending"><a href="?dir=asc&amp;sort=score">Score`,
-		"22 Nov 2026, 13:15 UTC", "&lt;script&gt;", "Family van", ">Rita Rep</option>", "1–4 of 4"} {
+		"22 Nov 2026, 13:15 UTC", "&lt;script&gt;", "Family van", `<td class="reasons">Up: asked for a quote. Down: &lt;b&gt;.</td>`, ">Rita Rep</option>", "1–4 of 4"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %s", want)
 		}

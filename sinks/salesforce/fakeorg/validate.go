@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode/utf8"
+	"unicode/utf16"
 )
 
 func rowError(code string, fields []string, format string, args ...any) *RowError {
@@ -67,10 +67,19 @@ func checkText(f *Field, s string) *RowError {
 			"%s: bad value for restricted picklist field: %s", f.Label, s)
 	case f.Type == "email" && !looksLikeEmail(s):
 		return rowError("INVALID_EMAIL_ADDRESS", fields, "%s: invalid email address: %s", f.Label, s)
-	case f.Length > 0 && utf8.RuneCountInString(s) > f.Length:
+	case f.Length > 0 && units(s) > f.Length:
 		return rowError("STRING_TOO_LONG", fields, "%s: data value too large: %s (max length=%d)", f.Label, s, f.Length)
 	}
 	return nil
+}
+
+// units counts as Java does, which measures text fields: a character outside Unicode's basic plane is two.
+func units(s string) int {
+	n := 0
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
 }
 
 func looksLikeEmail(s string) bool {

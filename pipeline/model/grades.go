@@ -3,40 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
-	"sort"
 )
-
-// Reference is the distribution of probabilities that scores are ranks in: that of the test period.
-type Reference struct {
-	Period    string    `json:"period"`
-	Rows      int       `json:"rows"`
-	Quantiles []float64 `json:"quantiles"` // 101: the k-th is the probability that k % of the rows lie below
-}
-
-// Score returns the largest k with Quantiles[k] <= probability, and 0 if there is none: 90 means the top tenth of the
-// reference period.
-func (r *Reference) Score(probability float64) int {
-	above := sort.Search(len(r.Quantiles), func(k int) bool { return r.Quantiles[k] > probability })
-	return max(0, above-1)
-}
-
-func (r *Reference) validate() error {
-	if r.Rows < 1 {
-		return errors.New("reference.rows: wants at least 1")
-	}
-	if len(r.Quantiles) != 101 {
-		return fmt.Errorf("reference.quantiles: wants 101 numbers, has %d", len(r.Quantiles))
-	}
-	for k, q := range r.Quantiles {
-		if !(q >= 0 && q <= 1) {
-			return fmt.Errorf("reference.quantiles[%d]: is outside 0 to 1", k)
-		}
-		if k > 0 && q < r.Quantiles[k-1] {
-			return fmt.Errorf("reference.quantiles[%d]: is less than the one before", k)
-		}
-	}
-	return nil
-}
 
 // Grades are cut-offs on the score, in descending order; the last one is 0.
 type Grades []Grade

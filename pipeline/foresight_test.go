@@ -1,0 +1,210 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"scored/pipeline"
+	"scored/pipeline/policy"
+)
+
+// states is a Ledger that has a state of its own for each target.
+type states struct {
+	*memory
+	confirmed map[string][]pipeline.Confirmed
+	reshaped  map[string]bool
+	err       error // behind the entries
+}
+
+func (s *states) Confirmed(_ context.Context, _, target string) iter.Seq2[pipeline.Confirmed, error] {
+	return func(yield func(pipeline.Confirmed, error) bool) {
+		for _, c := range s.confirmed[target] {
+			if !yield(c, nil) {
+				return
+			}
+		}
+		if s.err != nil {
+			yield(pipeline.Confirmed{}, s.err)
+		}
+	}
+}
+
+func (s *states) Shaped(_ context.Context, _, target, _ string) (bool, error) {
+	return s.reshaped[target], nil
+}
+
+// watched is identity, and keeps which keys got reasons.
+type watched struct {
+	identity
+	mu   *sync.Mutex
+	due  map[string]bool
+	none bool // nobody asked
+}
+
+func (w *watched) Bind([]pipeline.Column) (pipeline.Scorer, error) { return w, nil }
+
+func (w *watched) Score(b *pipeline.Batch, due func(pipeline.Score) bool, scores []pipeline.Score, rejected []pipeline.Rejection) ([]pipeline.Score, []pipeline.Rejection) {
+	first := len(scores)
+	scores, rejected = w.identity.Score(b, due, scores, rejected)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.none = w.none || due == nil
+	for _, s := range scores[first:] {
+		w.due[s.Key] = s.Reasons != ""
+	}
+	return scores, rejected
+}
+
+// entry is what a target may have of a key, seen from a score of 50.
+func entry(random *rand.Rand, key string, run *pipeline.Run) pipeline.Confirmed {
+	one := func(in int) bool { return random.IntN(in) == 0 }
+	c := pipeline.Confirmed{Key: key, Score: 50, Grade: "A", Model: identity{}.Name(), Version: run.Version - 5, Unsure: one(8), Filled: one(8)}
+	if one(8) {
+		c.Score = 51
+	}
+	if one(8) {
+		c.Grade = "B"
+	}
+	if one(8) {
+		c.Model = []string{"other@00000000", ""}[random.IntN(2)]
+	}
+	if one(8) {
+		c.Version = run.Version + int64(random.IntN(3))
+	}
+	return c
+}
+
+// certain says whether a target that has this of a key can only find a score of 50, grade A, unchanged.
+func certain(c pipeline.Confirmed) bool {
+	return c.Score == 50 && c.Grade == "A" && c.Model == identity{}.Name() && !c.Unsure && !c.Filled
+}
+
+// Whatever the targets have confirmed: each change has its reasons, and a score that every target has confirmed for certain
+// has none.
+func TestEveryChangeHasItsReasonsAndNothingElseThatIsCertain(t *testing.T) {
+	for seed := range uint64(400) {
+		random := rand.New(rand.NewPCG(seed, 4))
+		req := pipeline.Request{AsOf: asOf, Full: random.IntN(8) == 0, Trigger: pipeline.Scheduled}
+		decide := pipeline.Decide(policy.Delta)
+		switch random.IntN(4) {
+		case 0:
+			req.Trigger = pipeline.Backfill
+		case 1:
+			req.Trigger, decide = pipeline.Fill, policy.Fill
+		}
+		run, err := pipeline.NewRun("lead_scoring", req, pipeline.MaxAttempt, asOf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ledger := &states{memory: newMemory(), confirmed: map[string][]pipeline.Confirmed{}, reshaped: map[string]bool{}}
+		model := &watched{mu: &sync.Mutex{}, due: map[string]bool{}}
+		source := &table{}
+		for i := range 40 {
+			source.rows = append(source.rows, row{fmt.Sprintf("k%02d", i), 50})
+		}
+		random.Shuffle(len(source.rows), func(i, j int) { source.rows[i], source.rows[j] = source.rows[j], source.rows[i] })
+		r := runner(source, ledger)
+		r.Model, r.Decide = model, decide
+		uncertain := map[string]bool{} // keys that some target which wants reasons may need
+		for i := range 1 + random.IntN(3) {
+			target := pipeline.Target{Sink: &org{name: fmt.Sprintf("org%d", i)}, Reasons: random.IntN(3) > 0}
+			r.Targets = append(r.Targets, target)
+			name := target.Sink.Name()
+			ledger.reshaped[name] = random.IntN(10) == 0
+			for k := range 40 {
+				key := fmt.Sprintf("k%02d", k)
+				c := entry(random, key, run)
+				if absent := random.IntN(8) == 0; !absent {
+					ledger.confirmed[name] = append(ledger.confirmed[name], c)
+				} else {
+					c = pipeline.Confirmed{}
+				}
+				if target.Reasons && (!certain(c) || req.Full || ledger.reshaped[name]) {
+					uncertain[key] = true
+				}
+			}
+		}
+		plan, err := r.DryRun(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, target := range plan.Targets {
+			for _, c := range target.Changes {
+				if r.Targets[i].Reasons && c.Reasons == "" {
+					t.Fatalf("seed %d: %s changes at %s and has no reasons", seed, c.Key, target.Target)
+				}
+			}
+		}
+		for key, due := range model.due {
+			if due && !uncertain[key] {
+				t.Fatalf("seed %d: %s has reasons, and every target has confirmed the score for certain", seed, key)
+			}
+		}
+		wanted := slices.ContainsFunc(r.Targets, func(t pipeline.Target) bool { return t.Reasons })
+		if model.none == wanted {
+			t.Fatalf("seed %d: reasons wanted: %t, nobody asked: %t", seed, wanted, model.none)
+		}
+	}
+}
+
+func TestReasonsReachTheTargetWithTheChangesOnly(t *testing.T) {
+	source, sink, ledger := five(), &org{}, newMemory()
+	r := runner(source, ledger, sink)
+	r.Targets[0].Reasons = true
+	for _, step := range []struct {
+		value float64
+		want  string
+	}{{30, "[a b c d e]"}, {30, "[]"}, {31, "[c]"}} {
+		sink.reasons = nil
+		source.rows[2].value = step.value
+		model := &watched{mu: &sync.Mutex{}, due: map[string]bool{}}
+		r.Model = model
+		if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil {
+			t.Fatal(err)
+		}
+		var got, computed []string
+		for key, text := range sink.reasons {
+			if text == "x of "+key {
+				got = append(got, key)
+			}
+		}
+		for key, due := range model.due {
+			if due {
+				computed = append(computed, key)
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(computed)
+		if fmt.Sprint(got) != step.want || fmt.Sprint(computed) != step.want {
+			t.Errorf("reasons sent %v, computed %v, want %s", got, computed, step.want)
+		}
+	}
+}
+
+func TestALedgerThatCannotBeReadEndsTheRunWhileItReads(t *testing.T) {
+	broken := errors.New("disk I/O error")
+	sink := &org{}
+	r := runner(many(1000), &states{memory: newMemory(), err: broken}, sink)
+	r.Targets[0].Reasons = true
+	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if s.End != pipeline.Failed || !errors.Is(err, broken) || strings.Contains(err.Error(), "dataprep") || sink.calls != 0 {
+		t.Errorf("ended %s, %v", s.End, err)
+	}
+}
+
+func TestASourceThatFailsAtOnceLeavesNothingBehind(t *testing.T) {
+	for _, reasons := range []bool{false, true} {
+		r := runner(&table{err: errors.New("refused")}, newMemory(), &org{})
+		r.Targets[0].Reasons = reasons
+		if s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); s.End != pipeline.Failed || !strings.Contains(err.Error(), "refused") {
+			t.Errorf("ended %s, %v", s.End, err)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package model
+
+import (
+	"fmt"
+
+	"scored/pipeline/forest"
+)
+
+// What scoring the golden rows may take at a load; real bundles stay far below.
+const (
+	maxGoldenSteps  = 1 << 28 // golden rows x steps of the transforms
+	maxGoldenVisits = 1 << 32 // golden rows x nodes on the longest ways through all trees
+)
+
+// checkWork refuses a bundle whose golden rows would take time out of proportion to the size of its files.
+func (b *Bundle) checkWork() error {
+	rows := b.manifest.Golden.Rows
+	if steps := b.steps(); rows*steps > maxGoldenSteps {
+		return fmt.Errorf("%d rows through %d steps are too many to score at each load", rows, steps)
+	}
+	nodes := 0
+	for _, member := range b.members {
+		nodes += member.Forest.Nodes()
+	}
+	if rows*nodes <= maxGoldenVisits { // the trees' depths need not be known
+		return nil
+	}
+	levels := 0
+	for _, member := range b.members {
+		for i := range member.Forest.Trees() {
+			levels += depth(member.Forest.Tree(i))
+		}
+	}
+	if rows*levels > maxGoldenVisits {
+		return fmt.Errorf("%d rows through trees of %d levels together are too many to score at each load", rows, levels)
+	}
+	return nil
+}
+
+// steps counts those of all plans; a block is one more.
+func (b *Bundle) steps() int {
+	steps, next := 0, 0
+	for i, entry := range b.manifest.Members {
+		if b.members[i].plan < next {
+			continue // the plan of a member before
+		}
+		next++
+		for _, block := range entry.Transform {
+			steps += 1 + len(block.Steps)
+		}
+	}
+	return steps
+}
+
+// depth returns how many nodes the longest way through a tree has.
+func depth(t forest.Tree) int {
+	below := make([]int, len(t.Splits)) // per split: the nodes of the longest way from it
+	of := func(child int) int {
+		if child < 0 {
+			return 1
+		}
+		return below[child]
+	}
+	for at := len(t.Splits) - 1; at >= 0; at-- { // children come after their parent
+		below[at] = 1 + max(of(t.Splits[at].Left), of(t.Splits[at].Right))
+	}
+	if len(below) == 0 {
+		return 1
+	}
+	return below[0]
+}
