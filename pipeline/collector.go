@@ -22,6 +22,7 @@ type collector struct {
 	attempt  *attempt      // nil while nothing is read
 	rows     int           // of the attempt
 	waiting  time.Duration // how long the source waited for a scorer
+	err      error         // what Add returned
 }
 
 // attempt is what one attempt at reading the result gives.
@@ -99,7 +100,8 @@ func (c *collector) Add(batch *Batch) error {
 	select {
 	case a.filled <- numbered{*batch, a.batches}:
 	case <-a.failed:
-		return a.failure.end()
+		c.err = a.failure.end()
+		return c.err
 	}
 	c.waiting += time.Since(start)
 	a.batches++

@@ -9,7 +9,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"scored/pipeline"
 	"scored/pipeline/policy"
@@ -160,13 +163,14 @@ func TestReasonsReachTheTargetWithTheChangesOnly(t *testing.T) {
 	r.Targets[0].Reasons = true
 	for _, step := range []struct {
 		value float64
+		full  bool
 		want  string
-	}{{30, "[a b c d e]"}, {30, "[]"}, {31, "[c]"}} {
+	}{{30, false, "[a b c d e]"}, {30, false, "[]"}, {31, false, "[c]"}, {31, true, "[a b c d e]"}} {
 		sink.reasons = nil
 		source.rows[2].value = step.value
 		model := &watched{mu: &sync.Mutex{}, due: map[string]bool{}}
 		r.Model = model
-		if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil {
+		if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf, Full: step.full}); err != nil {
 			t.Fatal(err)
 		}
 		var got, computed []string
@@ -207,4 +211,30 @@ func TestASourceThatFailsAtOnceLeavesNothingBehind(t *testing.T) {
 			t.Errorf("ended %s, %v", s.End, err)
 		}
 	}
+}
+
+// endless is a Ledger whose entries do not end before they are told to, and then take their time.
+type endless struct {
+	*memory
+	ended atomic.Bool
+}
+
+func (e *endless) Confirmed(ctx context.Context, _, _ string) iter.Seq2[pipeline.Confirmed, error] {
+	return func(yield func(pipeline.Confirmed, error) bool) {
+		<-ctx.Done()
+		time.Sleep(time.Second)
+		e.ended.Store(true)
+		yield(pipeline.Confirmed{}, ctx.Err())
+	}
+}
+
+func TestARunThatCannotReadItsRowsStopsReadingTheLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ledger := &endless{memory: newMemory()}
+		r := runner(&table{err: errors.New("refused")}, ledger, &org{})
+		r.Targets[0].Reasons = true
+		if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); !strings.Contains(err.Error(), "refused") || !ledger.ended.Load() {
+			t.Errorf("the run is over, and its ledger is still being read; %v", err)
+		}
+	})
 }

@@ -177,15 +177,14 @@ func (r *Runner) drain(ctx context.Context, run *Run, full bool, s *Summary) ([]
 	start := time.Now()
 	err := r.Source.Read(ctx, run, c)
 	s.Read, s.Stages.Read = c.rows, (time.Since(start) - c.waiting).Milliseconds()
-	scores, rejected, failed := c.finish()
+	s.Stages.Score = c.waiting.Milliseconds()
 	switch {
-	case failed != nil:
-		return nil, nil, failed
+	case c.err != nil: // the source only passed it on
+		return nil, nil, c.err
 	case err != nil:
-		s.Stages.Score = c.waiting.Milliseconds()
 		return nil, nil, fmt.Errorf("read dataprep result: %w", err)
 	}
-	return scores, rejected, nil
+	return c.finish()
 }
 
 // unique sorts the scores by key and rejects every row of a key that more than one row has, be they scored or rejected:

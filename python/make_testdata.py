@@ -148,7 +148,7 @@ def bins() -> Pipeline:
     hot = KBinsDiscretizer(4, encode="onehot", strategy="uniform")
     return with_forest(
         ("codes", codes, ["age"]),
-        ("scaled", make_pipeline(median, StandardScaler(), clone(codes)), ["income"]),
+        ("scaled", make_pipeline(median, StandardScaler(), clone(codes).set_params(n_bins=3)), ["income"]),
         ("hot", make_pipeline(median, hot), ["visits", "days"]),
         ("dense", KBinsDiscretizer(3, encode="onehot-dense", strategy="kmeans", random_state=1), ["age"]),
     )

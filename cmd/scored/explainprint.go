@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"text/tabwriter"
 	"time"
 
 	"scored/pipeline/model"
@@ -21,14 +22,14 @@ func compareSize(a, b float64) int { return cmp.Compare(math.Abs(b), math.Abs(a)
 
 func (s *story) print(out io.Writer) {
 	fmt.Fprintf(out, "%s as of %s: %s by %s\n\n", printable(s.key), stamp(s.asOf), s.job, s.model)
-	printTable(out, func(w io.Writer) {
-		fmt.Fprintf(w, "score\t%d, grade %s\n", s.Score.Score, printable(s.Grade))
-		fmt.Fprintf(w, "probability\t%.6f\n", s.Probability)
-		if s.Forest != s.Probability {
-			fmt.Fprintf(w, "before calibration\t%.6f\n", s.Forest)
-		}
-	})
-	fmt.Fprintf(out, "reasons: %s\n\n", cmp.Or(printable(s.Reasons), "none"))
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0) // not cut to the terminal: reasons may be long
+	fmt.Fprintf(w, "score\t%d, grade %s\n", s.Score.Score, printable(s.Grade))
+	fmt.Fprintf(w, "probability\t%.6f\n", s.Probability)
+	if s.Forest != s.Probability {
+		fmt.Fprintf(w, "before calibration\t%.6f\n", s.Forest)
+	}
+	fmt.Fprintf(w, "reasons\t%s\n\n", cmp.Or(printable(s.Reasons), "none"))
+	w.Flush()
 	s.printContributions(out)
 	fmt.Fprintln(out)
 	s.printStandings(out)

@@ -14,7 +14,7 @@ import (
 func benched() map[string]*foresttest.File {
 	return map[string]*foresttest.File{
 		"depth=12":         foresttest.Trained(1, 58, 500, 12, 50000, 20),
-		"depth=any/leaf=5": foresttest.Trained(1, 58, 500, 1000, 15000, 5),
+		"depth=any,leaf=5": foresttest.Trained(1, 58, 500, 1000, 15000, 5),
 		"trees=50":         foresttest.Trained(1, 58, 50, 12, 50000, 20),
 	}
 }
@@ -83,7 +83,7 @@ func BenchmarkSmallBatches(b *testing.B) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	data := benched()["depth=any/leaf=5"].Bytes()
+	data := benched()["depth=any,leaf=5"].Bytes()
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {

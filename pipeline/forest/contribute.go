@@ -33,7 +33,7 @@ func (f *Forest) contributeBlock(s *scratch, x []float32, rows int, out []float6
 			if t.isWide {
 				contributeWide(f.wideNodes(t), values, group, from, to)
 			} else {
-				contributeNarrow(f.narrowNodes(t), values, t.steps, group, from, to)
+				contributeNarrow(f.narrowNodes(t), values, group, from, to)
 			}
 		}
 	}

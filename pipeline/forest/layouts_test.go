@@ -213,22 +213,22 @@ func TestEveryNumberOfRows(t *testing.T) {
 }
 
 func TestWhatFitsInTheFastLayout(t *testing.T) {
-	limits, down := narrowLimits(), func(level int) bool { return level%2 == 0 }
+	down := func(level int) bool { return level%2 == 0 }
 	tests := []struct {
 		file *foresttest.File
 		wide bool
 	}{
-		{complete(2, 16), false}, // 131,071 places, the last that fit
-		{caterpillar(2, limits.nodes/2+1, down), true},
-		{caterpillar(limits.slots-ownSlots, limits.slots-ownSlots, down), false},
-		{caterpillar(limits.slots-1, limits.slots-1, down), true},
-		{complete(limits.slots/2, 14), true}, // missing values to both sides: two slots a feature
+		{complete(2, 16), false},               // 131,071 places, the last that fit
+		{caterpillar(2, 65536, down), true},    // a pair too many
+		{caterpillar(8190, 8190, down), false}, // and two slots for leaves: 16 bits of slot x 8
+		{caterpillar(8191, 8191, down), true},
+		{complete(4096, 14), true}, // missing values to both sides: two slots a feature
 		{oneHot(5000, 40, 9), false},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%d features, %d nodes", tt.file.Features, tt.file.Nodes), func(t *testing.T) {
 			t.Parallel()
-			forest := readAs(t, tt.file, limits)
+			forest := readAs(t, tt.file, narrowLimits())
 			for i := range forest.trees {
 				if got := forest.trees[i].isWide; got != tt.wide {
 					t.Fatalf("tree %d: in the general layout: %v, want %v", i, got, tt.wide)

@@ -79,7 +79,14 @@ func (f *Forest) leavesOf(trees []tree, keys []uint32) (answers [8]float64) {
 	for i := narrow; i < len(from); i++ {
 		from[i] = from[0] // any tree will do
 	}
-	at := walkTrees(f.narrow, &from, keys, steps)
+	at := from
+	for i := range at {
+		at[i]++ // the root
+	}
+	walkTrees(f.narrow, &from, keys, &at, steps)
+	for !allLeaves(f.narrow, &at) {
+		walkTrees(f.narrow, &from, keys, &at, stepsOn)
+	}
 	narrow = 0
 	for i := range trees {
 		if t := &trees[i]; !t.isWide {
@@ -173,6 +180,15 @@ func walkLate(nodes []narrowNode, keys []uint32, width int, places, late []uint3
 		}
 	}
 	return still
+}
+
+// allLeaves says whether nothing but leaves is at these places.
+func allLeaves(nodes []narrowNode, at *[8]uint64) bool {
+	splits := 0
+	for _, place := range at {
+		splits |= nodes[place].split()
+	}
+	return splits == 0
 }
 
 // leafOf returns the place of the leaf of a row, the first of the keys.

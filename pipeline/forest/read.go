@@ -32,7 +32,7 @@ func Read(r io.Reader, size int64) (*Forest, error) { return readWithin(r, size,
 
 // readWithin gives the general layout to trees beyond the limits.
 func readWithin(r io.Reader, size int64, limits limits) (*Forest, error) {
-	p := &parser{in: input{r: bufio.NewReaderSize(r, 1<<16)}, forest: &Forest{}, limits: limits}
+	p := &parser{in: input{r: bufio.NewReaderSize(r, int(min(max(size, 0), 1<<16)))}, forest: &Forest{}, limits: limits}
 	err := p.parse(size)
 	if p.in.err != nil {
 		// What the parser made of the zeros after a failed read is no finding.

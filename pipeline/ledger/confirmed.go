@@ -96,7 +96,7 @@ type entries struct {
 
 // query runs the statement and reads its first row.
 func (e *entries) query(ctx context.Context, tx *sql.Tx, text string, arguments ...any) (err error) {
-	if e.rows, err = tx.QueryContext(ctx, text, arguments...); err != nil {
+	if e.rows, err = tx.QueryContext(ctx, text, arguments...); err != nil { //nolint:rowserrcheck // next does
 		return err
 	}
 	return e.next()

@@ -76,6 +76,7 @@ func TestCalibrationApply(t *testing.T) {
 		{"isotonic, complement", otherClass(line(x, y)), 0.1, 0.95},
 		{"one point", line([]float64{0.5}, []float64{0.25}), 0.75, 0.25},
 		{"a jump as steep as can be", line([]float64{0, 5e-324}, []float64{0, 1}), 5e-324, 1},
+		{"at a point before such a jump", line([]float64{0, 5e-324, 1}, []float64{0.25, 0.5, 1}), 0, 0.25},
 		{"rounding beyond 1", line([]float64{0.32, 0.94}, []float64{0.2, 1}), 0.9399999999999998, 1}, // numpy.interp gives 1.0000000000000002, which scikit-learn cuts,
 	}
 	for _, tt := range tests {

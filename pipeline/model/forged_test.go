@@ -290,3 +290,15 @@ func TestBundleOfTheFormatBeforeIsToBeExportedAgain(t *testing.T) {
 		t.Errorf("hint %q", hint)
 	}
 }
+
+// A row that any member's transform refuses is rejected, as the mean of all is refused.
+func TestRowThatOneMemberRefusesIsRejected(t *testing.T) {
+	k := takeApart(t, "calibrated_isotonic")
+	for _, s := range k.block(1, 0)["steps"].([]any) {
+		if s := s.(map[string]any); s["op"] == "one_hot" {
+			s["unknown"] = map[string]any{"action": "refuse"}
+		}
+	}
+	_, err := Load(k.files(t))
+	wantRefusal(t, err, `golden.csv: line `, `is rejected (column "region": unknown category), and the fitted pipeline scored it`)
+}

@@ -139,8 +139,11 @@ func (k *keeper) take(b pipeline.Batch) {
 
 func TestABatchThatIsKeptIsNotFilledAgainUntilItIsGivenBack(t *testing.T) {
 	const rows = 50_000
-	sql := fmt.Sprintf("SELECT i AS lead_key, i * 2 AS x, 't' || i AS text FROM generate_series(1, %d) AS i", rows)
-	bothFormats(t, sql, func(t *testing.T, s *Source) {
+	table := fmt.Sprintf("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT i AS lead_key, i * 2 AS x, 't' || i AS text FROM generate_series(1, %d) AS i", rows)
+	if err := postgres(t).Exec(t.Context(), table); err != nil {
+		t.Fatal(err)
+	}
+	bothFormats(t, "SELECT * FROM kept", func(t *testing.T, s *Source) {
 		k := &keeper{sum: map[string]float64{}}
 		if err := s.Read(t.Context(), testRun(t), k); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,8 @@ import argparse
 import json
 import os
 import platform
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, required=True, help="JSON file of what was measured")
     arguments.add_argument("--quick", action="store_true", help="two forests, fewer rows and rounds")
     given = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended, too
 
     shapes = (forests.T50, forests.D12) if given.quick else (forests.T50, forests.D12, forests.UL5, forests.UL1)
     effort = Effort(rounds=3, seconds=0.5, build=False) if given.quick else Effort(rounds=5, seconds=1.0, build=True)

@@ -1,6 +1,6 @@
-"""The benchmark of a whole run, cmd/bench/run: the model that it scores with, and the same work by pandas and scikit-learn.
+"""The benchmark of a whole run, cmd/bench/run: its model, and the same work by pandas and scikit-learn.
 
-`model` trains a pipeline on made-up leads and exports it; `score` reads a query's rows from PostgreSQL in chunks, scores
+`model` trains a pipeline on made-up leads and exports it. `score` reads the rows of a query from PostgreSQL, scores
 them and compares the scores with those that were confirmed, in one process.
 """
 
@@ -51,9 +51,9 @@ def leads(random: np.random.Generator, rows: int) -> tuple[pd.DataFrame, npt.NDA
         if i < NULLABLE:
             values[random.random(rows) < 0.1] = np.nan
         columns[f"amount_{i:02d}"] = values
-    for name, values in TEXTS.items():
-        weights = 1 / np.arange(1, len(values) + 1)
-        columns[name] = random.choice(np.array(values, dtype=object), rows, p=weights / weights.sum())
+    for name, words in TEXTS.items():
+        weights = 1 / np.arange(1, len(words) + 1)
+        columns[name] = random.choice(np.array(words, dtype=object), rows, p=weights / weights.sum())
     frame = pd.DataFrame(columns)
     z = (
         1.1 * np.log1p(frame["count_03"])

@@ -63,7 +63,7 @@ def with_absurd(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the leads with columns that hardly vary, or that are very large or small."""
     age = frame["age"]
     return frame.assign(
-        constant=7.25, zero=0.0, huge=age * 1e35, tiny=age * 1e-305, narrow=1e6 + np.round(age) * 2.0**-30
+        constant=7.25, zero=0.0, huge=age * 1e35, tiny=age * 1e-150, narrow=1e6 + np.round(age) * 2.0**-30
     )
 
 
@@ -90,7 +90,7 @@ def fitted(model: Any, columns: list[str] | None = None, wide: bool = False) -> 
 
 def exported(model: Any, rows: pd.DataFrame, folder: Path, **options: Any) -> Bundle:
     """Export a model and read the bundle."""
-    settings: dict[str, Any] = {"name": "m", "period": "test", "golden": 150}
+    settings: dict[str, Any] = {"name": "m", "period": "test", "golden": 60}
     export_bundle(model, rows, folder / "bundle", **settings | options)
     return Bundle(folder / "bundle")
 
@@ -158,8 +158,8 @@ def features_of(model: Any, rows: pd.DataFrame) -> tuple[list[dict[str, Any]], i
     p = np.full(len(asked), np.nan)
     taken = np.array([features is not None for features in got])
     p[taken] = oracle.probabilities(asked[taken])
-    for i in np.flatnonzero(~taken):
-        p[i] = oracle.probabilities(asked.iloc[[i]])[0]
+    for alone in np.flatnonzero(~taken):
+        p[alone] = oracle.probabilities(asked.iloc[[alone]])[0]
 
     expected: list[list[float] | None] = [None] * len(asked)
     answered = np.flatnonzero(~np.isnan(p))
@@ -186,7 +186,7 @@ def reckoned_features(blocks: list[dict[str, Any]], optional: dict[str, bool], r
         return None if np.isinf(np.array(out).astype(np.float32)).any() else out
 
 
-HOSTILE = [1e-45, 5e-324, -0.0, 0.0, 5.5, 16777217.0, 1 / 3, -1e300]
+HOSTILE = [1e-45, 5e-324, -0.0, 0.0, 5.5, 16777217.0, 1 / 3, -1.7e308]
 REFUSED = [np.inf, -np.inf, 3.5e38, -3.5e38]
 
 

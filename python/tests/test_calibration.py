@@ -273,7 +273,9 @@ def test_more_folds_than_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     [
         ({"a_": np.inf, "b_": 0.0}, "its sigmoid is not finite"),
         ({"X_thresholds_": np.array([0.1, 0.1]), "y_thresholds_": np.array([0.0, 1.0])}, "do not ascend"),
-        ({"X_thresholds_": np.array([0.1]), "y_thresholds_": np.array([np.nan])}, "do not ascend"),
+        ({"X_thresholds_": np.array([np.inf]), "y_thresholds_": np.array([0.5])}, "do not ascend"),
+        ({"X_thresholds_": np.array([0.1]), "y_thresholds_": np.array([np.nan])}, "leaves 0 to 1"),
+        ({"X_thresholds_": np.array([0.1]), "y_thresholds_": np.array([1.5])}, "leaves 0 to 1"),
     ],
 )
 def test_curves_that_a_bundle_does_not_hold(calibrator: dict[str, Any], message: str) -> None:

@@ -84,6 +84,19 @@ def test_command_takes_words_and_origin(tmp_path: Path, model: tuple[Path, Path]
     assert [c.get("max") for c in manifest["contract"] if c["name"] == "age"] == [90]
 
 
+def test_labels_of_another_kind_are_left_aside_on_demand(
+    model: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pickled, rows = model
+    head, *text = rows.read_text(encoding="utf-8").splitlines()
+    rows.write_text("\n".join([head, *(line[:-1] + "7" for line in text)]) + "\n", encoding="utf-8")
+    arguments = [str(pickled), "--rows", str(rows), "--name", "m", "--out", str(tmp_path / "out")]
+    assert cli.main(arguments) == 1
+    assert "is none of the model's classes, 0, 1" in capsys.readouterr().err
+    assert cli.main([*arguments, "--no-gains"]) == 0
+    assert "gains" not in Bundle(tmp_path / "out").manifest["reference"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -24,11 +24,10 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
-from .samples import NEWER, as_raw, exported, features_of, fitted, forest, predicted
+from .samples import as_raw, exported, features_of, fitted, forest, predicted
 
 NUMBERS = ["age", "income", "visits", "seats", "doors", "flag", "narrow", "constant"]
 TEXTS = ["region", "fuel", "channel"]
-QUANTILE = {"quantile_method": "linear"} if NEWER["quantile_method"] else {}
 
 SCALERS = [
     StandardScaler(),
@@ -48,7 +47,6 @@ STRICT = [
     Binarizer(threshold=2),
     KBinsDiscretizer(3, encode="ordinal", strategy="uniform"),
     KBinsDiscretizer(5, encode="onehot-dense", strategy="uniform"),
-    KBinsDiscretizer(4, encode="onehot-dense", strategy="quantile", **QUANTILE),
     SelectKBest(k=1),
 ]
 ENCODERS = [

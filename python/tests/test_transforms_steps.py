@@ -145,7 +145,7 @@ STEPS: dict[str, Callable[[], Any]] = {
     "one-hot of float32, scaled": chain(hot(sparse_output=False, dtype=np.float32), StandardScaler(), columns=["fuel"]),
     "one-hot, dropped, scaled": chain(hot(drop="first", sparse_output=False), RobustScaler(), columns=["region"]),
     "one-hot, strict, scaled": chain(
-        hot(handle_unknown="error", sparse_output=False), MinMaxScaler(), columns=["region"]
+        hot(handle_unknown="error", sparse_output=False), MinMaxScaler((1, 3)), columns=["region"]
     ),
     "one-hot, infrequent, scaled": chain(
         hot(handle_unknown="infrequent_if_exist", min_frequency=60), MaxAbsScaler(), columns=["region", "fuel"]
@@ -200,6 +200,11 @@ STEPS: dict[str, Callable[[], Any]] = {
     "weights": lambda: pipeline(
         ("hot", hot(), ["fuel"]), ("n", fill(), NUMBERS), transformer_weights={"hot": 0.1, "n": 3}
     ),
+    "weights of flags": lambda: pipeline(
+        ("flags", MissingIndicator(features="all"), NUMBERS),
+        ("n", "passthrough", NUMBERS),
+        transformer_weights={"flags": 7},
+    ),
     "remainder scaled": lambda: pipeline(
         ("no", "drop", ["region", "fuel", "channel", "empty"]), remainder=make_pipeline(fill(), StandardScaler())
     ),
@@ -216,3 +221,12 @@ def test_features(name: str) -> None:
     blocks, refused = features_of(model, rows)
     numbers = {block["column"] for block in blocks} & set(rows.select_dtypes("float64"))
     assert refused or not numbers, "hostile rows that the pipeline refuses are part of the test"
+
+
+@pytest.mark.parametrize("name", ["one-hot, strict, scaled", "one-hot, dense, scaled"])
+def test_a_one_hot_that_is_scaled_is_told_in_full_once(name: str) -> None:
+    """A table per feature, each with every category, would be too large for a manifest."""
+    model, rows = fitted(STEPS[name](), wide=True)
+    blocks, _ = features_of(model, rows)
+    tables = [block["steps"][-1]["categories"] for block in blocks if block["column"] == "region"]
+    assert [len(table) for table in tables] == [4, 1, 1, 1]

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -17,6 +18,7 @@ import (
 
 // settings are the command line.
 type settings struct {
+	out, log    io.Writer
 	rows        int
 	repetitions int
 	work        string // the folder of what is kept from one benchmark to the next: the model
@@ -32,7 +34,7 @@ type settings struct {
 }
 
 func main() {
-	var s settings
+	s := settings{out: os.Stdout, log: os.Stderr}
 	flag.IntVar(&s.rows, "rows", 1_000_000, "rows of the table")
 	flag.IntVar(&s.repetitions, "repetitions", 3, "how often each part is measured")
 	flag.StringVar(&s.work, "work", filepath.Join(os.TempDir(), "scored-bench-run"), "folder where the model is kept")
@@ -45,17 +47,19 @@ func main() {
 	flag.StringVar(&s.url, "url", "", "PostgreSQL with the table, of a child")
 	flag.StringVar(&s.ledger, "ledger", "", "the ledger, of a child")
 	flag.Parse()
-
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	run := measure
-	if s.stage != "" {
-		run = child
-	}
-	if err := run(ctx, s); err != nil {
+	if err := run(s); err != nil {
 		fmt.Fprintln(os.Stderr, "bench run:", err)
 		os.Exit(1)
 	}
+}
+
+func run(s settings) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if s.stage != "" {
+		return child(ctx, s)
+	}
+	return measure(ctx, s)
 }
 
 // measure makes the world, measures and prints.
@@ -77,14 +81,14 @@ func measure(ctx context.Context, s settings) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := parts.repeat(ctx, s.repetitions); err != nil {
+	if err := parts.repeat(ctx, s); err != nil {
 		return err
 	}
 	memory, err := w.memory(ctx, s)
 	if err != nil {
 		return err
 	}
-	parts.print(os.Stdout, w, memory)
+	parts.print(s.out, w, memory)
 	if s.python != "" && s.fitted != "" {
 		return w.compare(ctx, s, parts)
 	}
@@ -101,9 +105,9 @@ func (s *settings) train(ctx context.Context) error {
 	if s.python == "" {
 		return errors.New("there is no model: give --bundle with --values, or --python to train one")
 	}
-	fmt.Printf("training a forest of 500 trees of depth 12 into %s\n", s.work)
+	fmt.Fprintf(s.log, "training a forest of 500 trees of depth 12 into %s\n", s.work)
 	script := exec.CommandContext(ctx, s.python, s.pandas, "model", "--out", s.work)
-	script.Stdout, script.Stderr = os.Stdout, os.Stderr
+	script.Stdout, script.Stderr = s.log, s.log
 	if err := script.Run(); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
@@ -125,7 +129,7 @@ func (w *world) memory(ctx context.Context, s settings) (f footprint, err error)
 	}
 	run := exec.CommandContext(ctx, self, "--stage", "whole", "--url", w.cluster.DirectURL(), "--ledger", w.ledgerPath,
 		"--bundle", s.bundle)
-	run.Stderr = os.Stderr
+	run.Stderr = s.log
 	out, err := run.Output()
 	if err != nil {
 		return f, fmt.Errorf("whole run in a child: %w", err)
@@ -152,14 +156,14 @@ func child(ctx context.Context, s settings) (err error) {
 	if f.PeakMiB, err = peakMiB(); err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(f)
+	return json.NewEncoder(s.out).Encode(f)
 }
 
 // compare has pandas and scikit-learn do the same work.
 func (w *world) compare(ctx context.Context, s settings, p *parts) error {
 	run := exec.CommandContext(ctx, s.python, s.pandas, "score", "--model", s.fitted, "--url", w.cluster.DirectURL(),
 		"--query", query, "--key", key, "--confirmed", w.confirmedPath)
-	run.Stderr = os.Stderr
+	run.Stderr = s.log
 	out, err := run.Output()
 	if err != nil {
 		return fmt.Errorf("pandas: %w", err)
@@ -175,7 +179,7 @@ func (w *world) compare(ctx context.Context, s settings, p *parts) error {
 	if other.Changes != p.changes {
 		return fmt.Errorf("pandas finds %d changes, scored %d", other.Changes, p.changes)
 	}
-	fmt.Printf("\npandas and scikit-learn, 2 threads: %.1f s (%.1f reading, %.1f predicting, %.1f comparing), peak %.0f MiB: %.1f x the run\n",
+	fmt.Fprintf(s.out, "\npandas and scikit-learn, 2 threads: %.1f s (%.1f reading, %.1f predicting, %.1f comparing), peak %.0f MiB: %.1f x the run\n",
 		other.Seconds, other.Reading, other.Predicting, other.Comparing, other.PeakMiB, other.Seconds/p.whole.seconds())
 	return nil
 }

@@ -19,12 +19,11 @@ import (
 
 // parts are what is measured.
 type parts struct {
-	postmaster                  string // its process id
-	held                        []pipeline.Batch
-	rows, changes               int
-	drain, score, both, whole   *part
-	all                         []*part
-	readRows, scoreRows, dryRun func(context.Context) error
+	postmaster                string // its process id
+	held                      []pipeline.Batch
+	rows, changes             int
+	drain, score, both, whole *part
+	all                       []*part
 }
 
 // part is one piece of work with what its repetitions took.
@@ -118,8 +117,8 @@ func (p *parts) scoreHeld(w *world, columns []pipeline.Column) error {
 }
 
 // repeat measures the parts one after the other, again and again: what disturbs the machine disturbs all of them.
-func (p *parts) repeat(ctx context.Context, repetitions int) error {
-	for i := range repetitions {
+func (p *parts) repeat(ctx context.Context, s settings) error {
+	for i := range s.repetitions {
 		for _, part := range p.all {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -128,7 +127,7 @@ func (p *parts) repeat(ctx context.Context, repetitions int) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", part.name, err)
 			}
-			fmt.Printf("repetition %d, %s: %.2f s\n", i+1, part.name, c.wall.Seconds())
+			fmt.Fprintf(s.log, "repetition %d, %s: %.2f s\n", i+1, part.name, c.wall.Seconds())
 			part.took = append(part.took, c)
 		}
 	}

@@ -67,14 +67,14 @@ func newWorld(ctx context.Context, s settings) (_ *world, err error) {
 	if w.cluster, err = pgtest.Start(ctx, pgtest.Options{}); err != nil {
 		return nil, err
 	}
-	fmt.Printf("making a table of %d rows\n", s.rows)
+	fmt.Fprintf(s.log, "making a table of %d rows\n", s.rows)
 	if err := w.makeTable(ctx, s); err != nil {
 		return nil, fmt.Errorf("make the table: %w", err)
 	}
 	if w.runner, w.store, err = newRunner(w.cluster.DirectURL(), s.bundle, w.ledgerPath); err != nil {
 		return nil, err
 	}
-	fmt.Println("making a ledger that has confirmed 95 % of it")
+	fmt.Fprintln(s.log, "making a ledger that has confirmed 95 % of it")
 	if err := w.makeLedger(ctx); err != nil {
 		return nil, fmt.Errorf("make the ledger: %w", err)
 	}
@@ -160,16 +160,19 @@ func writeRows(out io.Writer, columns []column, rows int) error {
 	const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	random := rand.New(rand.NewPCG(seed, 0))
 	b := bufio.NewWriterSize(out, 1<<20)
+	var line []byte
 	for range rows {
-		b.WriteString("00Q") // as keys of Salesforce's leads begin
+		line = append(line[:0], "00Q"...) // as keys of Salesforce's leads begin
 		for range 15 {
-			b.WriteByte(letters[random.IntN(len(letters))])
+			line = append(line, letters[random.IntN(len(letters))])
 		}
 		for i := range columns {
-			b.WriteByte('\t')
-			b.WriteString(columns[i].values[random.IntN(len(columns[i].values))])
+			line = append(line, '\t')
+			line = append(line, columns[i].values[random.IntN(len(columns[i].values))]...)
 		}
-		b.WriteByte('\n')
+		if _, err := b.Write(append(line, '\n')); err != nil {
+			return err
+		}
 	}
 	return b.Flush()
 }

@@ -148,8 +148,12 @@ def curve(where: str, calibrator: Any, *, complement: bool) -> Calibration:
     if hasattr(calibrator, "X_thresholds_"):
         x = tuple(float(v) for v in calibrator.X_thresholds_)
         y = tuple(float(v) for v in calibrator.y_thresholds_)
-        if not all(math.isfinite(v) for v in (*x, *y)) or not all(a < b for a, b in pairwise(x)):
+        if not all(math.isfinite(v) for v in x) or not all(a < b for a, b in pairwise(x)):
             raise ExportError(f"step {where!r}: the points of its isotonic curve do not ascend: calibrate by sigmoid")
+        if not all(0 <= v <= 1 for v in y):
+            raise ExportError(
+                f"step {where!r}: its isotonic curve leaves 0 to 1: calibrate without negative sample weights"
+            )
         return Isotonic(x, y, complement)
     a, b = float(calibrator.a_), float(calibrator.b_)
     if not (math.isfinite(a) and math.isfinite(b)):

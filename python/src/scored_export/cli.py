@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             training={key: rows.meta[key] for key in ("job", "sql_digest") if key in rows.meta},
             grades=args.grades,
             columns=None if args.columns is None else read_columns(args.columns),
-            labels=rows.y,
+            labels=None if args.no_gains else rows.y,
             trained=args.trained,
             source=args.source,
         )
@@ -74,6 +74,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE.toml",
         help="limits, rules for abnormal values and words for reasons, by column",
     )
+    parser.add_argument("--no-gains", action="store_true", help="leave the rows' labels aside")
     parser.add_argument("--trained", type=moment, metavar="TIME", help="when it was trained, as 2026-05-04T13:00:00Z")
     parser.add_argument("--source", default="", metavar="REVISION", help="the revision of the training code")
     parser.add_argument(

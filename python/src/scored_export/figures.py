@@ -94,7 +94,7 @@ def positives_of(labels: pd.Series, rows: int, classes: npt.NDArray[Any], index:
         if label not in known:
             raise ExportError(
                 f"the label of row {i} is none of the model's classes, {', '.join(str(c) for c in known)}: give "
-                "labels as training had them"
+                "labels as training had them, or none (--no-gains)"
             )
         out[i] = known.index(label) == index
     return out

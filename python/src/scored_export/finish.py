@@ -56,6 +56,16 @@ class Hardener:
             row[name] = self.columns[name].series([value])
         return row
 
+    def unseen(self, name: str, known: list[Value]) -> Value:
+        """Return a value that is in no category, but no number that a later step refuses for its size."""
+        present = [v for v in self.sample[name].tolist() if not pd.isna(v)]
+        if self.columns[name].kind == "text" or not present:
+            return unseen(self.columns[name].kind == "text", [*known, *present])
+        number = float(present[0])
+        while number in known or number in present:
+            number = float(np.nextafter(number, np.inf))
+        return number
+
     def hardened(self, block: Block) -> Block:
         """Return the block with `refuse` where a later step refuses what this one gives."""
         name = block.column
@@ -78,7 +88,7 @@ class Hardener:
         """Return the table with `refuse` where the pipeline refuses."""
         if any(isinstance(step, Bin) for step in block.steps):
             return table  # every bin is a category
-        if table.unknown != REFUSE and self.refused(block.column, unseen(block.kind == "text", raws(table))):
+        if table.unknown != REFUSE and self.refused(block.column, self.unseen(block.column, raws(table))):
             table = replace(table, unknown=REFUSE)
         if table.missing != REFUSE and not self.columns[block.column].nullable:
             table = replace(table, missing=REFUSE)
@@ -87,12 +97,10 @@ class Hardener:
     def check_left_out(self, blocks: list[Block]) -> None:
         """Refuse columns whose unknown categories the pipeline refuses although no feature comes from their table."""
         values = {}
-        for name, column in self.columns.items():
+        for name in self.columns:
             tables = [t.one_hot if isinstance(t, Slot) else t for b in blocks if b.column == name and (t := b.table)]
             if not any(t.unknown == REFUSE for t in tables):
-                known = [value for t in tables for value in raws(t)]
-                present = [v for v in self.sample[name].tolist() if not pd.isna(v)]
-                values[name] = unseen(column.kind == "text", [*known, *present])
+                values[name] = self.unseen(name, [value for t in tables for value in raws(t)])
         if self.none_refused(values):
             return
         for name, value in values.items():
