@@ -8,7 +8,7 @@ import (
 // stream from the second. It has at most so many rows, and at most so many keys, but for a group.
 const (
 	predictRows    = 1024
-	contributeRows = 256
+	contributeRows = 512
 	blockKeys      = 1 << 20
 )
 
@@ -78,16 +78,17 @@ func (f *Forest) fillGroup(x []float32, rows int, keys []uint32) {
 	for lane := range groupRows {
 		keys[evenLeaf*groupRows+lane], keys[oddLeaf*groupRows+lane] = leastKey, greatestKey
 	}
-	for row := range rows {
-		values := x[row*f.features : (row+1)*f.features]
-		to := keys[row:]
-		for i, s := range f.slots[ownSlots:] {
-			v := values[s.feature]
+	for i, s := range f.slots[ownSlots:] {
+		line := (*[groupRows]uint32)(keys[(i+ownSlots)*groupRows:])
+		at := int(s.feature)
+		for lane := range rows {
+			v := x[at]
 			key := keyOf(v)
 			if v != v {
 				key = s.missing
 			}
-			to[(i+ownSlots)*groupRows] = key
+			line[lane] = key
+			at += f.features
 		}
 	}
 }

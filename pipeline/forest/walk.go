@@ -83,35 +83,48 @@ func walkOn(tree []narrowNode, keys []uint32, starts *[8]uint32, places *[8]uint
 }
 
 // contributeNarrow adds what a tree's splits contribute for half a group's rows, whose keys begin at from, to the sums of
-// the splits' slots.
+// the splits' slots, until all rows are at a leaf. Leaves contribute 0, to slots that no feature has.
 func contributeNarrow(tree []narrowNode, treeValues []float64, groupKeys []uint32, from int, halfSums []float64) {
 	nodes, values := unsafe.Pointer(unsafe.SliceData(tree)), unsafe.Pointer(unsafe.SliceData(treeValues))
 	keys, sums := unsafe.Pointer(&groupKeys[from]), unsafe.Pointer(unsafe.SliceData(halfSums))
 	root := treeValues[1]
 	va, vb, vc, vd, ve, vf, vg, vh := root, root, root, root, root, root, root, root
 	var a, b, c, d, e, f, g, h uint64 = 1, 1, 1, 1, 1, 1, 1, 1
-	for {
-		sa, sb, sc, sd := slotAt(nodes, a), slotAt(nodes, b), slotAt(nodes, c), slotAt(nodes, d)
-		se, sf, sg, sh := slotAt(nodes, e), slotAt(nodes, f), slotAt(nodes, g), slotAt(nodes, h)
-		if sa|sb|sc|sd|se|sf|sg|sh < ownSlots*half {
-			return
-		}
+	for slots := uintptr(ownSlots * half); slots >= ownSlots*half; {
+		slots = 0
+		var slot uintptr
+		slot = slotAt(nodes, a)
+		slots |= slot
 		a = step(nodes, keys, a, 0)
+		va = add(sums, slot, 0, values, a, va)
+		slot = slotAt(nodes, b)
+		slots |= slot
 		b = step(nodes, keys, b, 4)
+		vb = add(sums, slot, 1, values, b, vb)
+		slot = slotAt(nodes, c)
+		slots |= slot
 		c = step(nodes, keys, c, 8)
+		vc = add(sums, slot, 2, values, c, vc)
+		slot = slotAt(nodes, d)
+		slots |= slot
 		d = step(nodes, keys, d, 12)
+		vd = add(sums, slot, 3, values, d, vd)
+		slot = slotAt(nodes, e)
+		slots |= slot
 		e = step(nodes, keys, e, 16)
+		ve = add(sums, slot, 4, values, e, ve)
+		slot = slotAt(nodes, f)
+		slots |= slot
 		f = step(nodes, keys, f, 20)
+		vf = add(sums, slot, 5, values, f, vf)
+		slot = slotAt(nodes, g)
+		slots |= slot
 		g = step(nodes, keys, g, 24)
+		vg = add(sums, slot, 6, values, g, vg)
+		slot = slotAt(nodes, h)
+		slots |= slot
 		h = step(nodes, keys, h, 28)
-		va = add(sums, sa, 0, values, a, va)
-		vb = add(sums, sb, 1, values, b, vb)
-		vc = add(sums, sc, 2, values, c, vc)
-		vd = add(sums, sd, 3, values, d, vd)
-		ve = add(sums, se, 4, values, e, ve)
-		vf = add(sums, sf, 5, values, f, vf)
-		vg = add(sums, sg, 6, values, g, vg)
-		vh = add(sums, sh, 7, values, h, vh)
+		vh = add(sums, slot, 7, values, h, vh)
 	}
 }
 
