@@ -59,7 +59,7 @@ fuzz: ## fuzz every parser for FUZZTIME (30s) each
 	.ci/fuzz $(or $(FUZZTIME),30s)
 
 # Forests, conversions and builds are kept in build/bench; remove it to begin from nothing.
-bench: $(BENCH)/ready ## the same forests and rows through every engine, then a whole run; QUICK=1: less of it, in 5 minutes
+bench: $(BENCH)/ready ## the same forests and rows through every engine, then a whole run; QUICK=1: less of it, in 7 minutes
 	@mkdir -p build/bench
 	$(GO) build -trimpath -o build/bench/forest ./cmd/bench/forest
 	cd python && ../$(BENCH)/bin/python -m bench --binary ../build/bench/forest --cache ../build/bench \
@@ -72,8 +72,9 @@ bench-run: $(BENCH)/ready ## a run from PostgreSQL to decided changes: 1M rows, 
 	build/bench/run --work build/bench/whole --python $(BENCH)/bin/python \
 	  $(if $(QUICK),--rows 100000 --repetitions 1) | tee build/bench-run$(if $(QUICK),-quick).txt
 
-bench-docs: $(BENCH)/ready ## put what the last whole `make bench` printed into docs/benchmark.md
-	cd python && ../$(BENCH)/bin/python -m bench.tables ../build/bench.json ../build/bench-run.txt ../docs/benchmark.md
+bench-docs: $(BENCH)/ready ## put what the last `make bench` printed into docs/benchmark.md; QUICK=1: the last quick one
+	cd python && ../$(BENCH)/bin/python -m bench.tables ../build/bench$(if $(QUICK),-quick).json \
+	  ../build/bench-run$(if $(QUICK),-quick).txt ../docs/benchmark.md
 
 bench-go: ## the benchmarks of the Go packages: rates and allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./pipeline/... ./sinks/...

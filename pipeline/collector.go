@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -16,30 +17,30 @@ const scorers = 2
 // collector scores batches on goroutines of its own, while the source reads the next ones. One batch more than there are
 // scorers goes round between them and the source.
 type collector struct {
-	model    Model
-	due      *foresight // nil: no score gets reasons
-	progress func(stage string, done, total int)
-	attempt  *attempt      // nil while nothing is read
-	rows     int           // of the attempt
-	waiting  time.Duration // how long the source waited for a scorer
-	err      error         // what Add returned
+	model     Model
+	foresight *foresight // nil: no score gets reasons
+	progress  func(stage string, done, total int)
+	reading   *reading      // nil while nothing is read
+	rows      int           // of the reading
+	waiting   time.Duration // how long the source waited for a scorer
+	err       error         // what Add returned
 }
 
-// attempt is what one attempt at reading the result gives.
-type attempt struct {
+// reading is what the source gives from one Begin to the next.
+type reading struct {
 	batches int
 	filled  chan numbered // to be scored
 	free    chan Batch    // to be filled again
 	scorers sync.WaitGroup
-	failed  chan struct{} // closed once failure is set
+	failed  chan struct{} // closed once err is set
 
 	mu       sync.Mutex // guards what follows
-	failure  *failure
-	scores   []Score
+	err      error      // why a scorer ended
+	scores   [][]Score  // per batch, in no order
 	rejected []rejections
 }
 
-// numbered is a batch with its number within the attempt.
+// numbered is a batch with its number within the reading.
 type numbered struct {
 	Batch
 	number int
@@ -51,13 +52,7 @@ type rejections struct {
 	rows   []Rejection
 }
 
-// failure is what ended a scorer: an error or a panic.
-type failure struct {
-	err    error
-	raised *raised
-}
-
-// raised is a panic of another goroutine, to be raised again on the run's.
+// raised is a panic of another goroutine, an error until it is raised again on the run's.
 type raised struct {
 	value any
 	stack []byte
@@ -74,9 +69,27 @@ func caught(p any) *raised {
 	return &raised{value: p, stack: debug.Stack()}
 }
 
+// catch does a part of the work, and makes a panic in it an error for reraise.
+func catch(part func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = caught(p)
+		}
+	}()
+	return part()
+}
+
+// reraise returns the error, or raises it again if it is a panic.
+func reraise(err error) error {
+	if r, ok := errors.AsType[*raised](err); ok {
+		panic(r)
+	}
+	return err
+}
+
 func (c *collector) Begin(columns []Column) error {
 	c.drop()
-	c.rows = 0
+	c.rows, c.err = 0, nil
 	bound := make([]Scorer, scorers)
 	for i := range bound {
 		scorer, err := c.model.Bind(columns)
@@ -85,29 +98,33 @@ func (c *collector) Begin(columns []Column) error {
 		}
 		bound[i] = scorer
 	}
-	a := &attempt{filled: make(chan numbered), free: make(chan Batch, scorers), failed: make(chan struct{})}
+	r := &reading{filled: make(chan numbered), free: make(chan Batch, scorers), failed: make(chan struct{})}
 	for _, scorer := range bound {
-		a.scorers.Go(func() { a.work(scorer, c.due) })
+		r.scorers.Go(func() {
+			if err := catch(func() error { return r.work(scorer, c.foresight) }); err != nil {
+				r.fail(err)
+			}
+		})
 	}
-	c.attempt = a
+	c.reading = r
 	return nil
 }
 
 // Add gives the batch to a scorer, as soon as one is free, and leaves one in its place that was scored.
 func (c *collector) Add(batch *Batch) error {
-	a := c.attempt
+	r := c.reading
 	start := time.Now()
 	select {
-	case a.filled <- numbered{*batch, a.batches}:
-	case <-a.failed:
-		c.err = a.failure.end()
+	case r.filled <- numbered{*batch, r.batches}:
+	case <-r.failed:
+		c.err = reraise(r.err)
 		return c.err
 	}
 	c.waiting += time.Since(start)
-	a.batches++
+	r.batches++
 	c.rows += batch.Rows()
 	select {
-	case *batch = <-a.free:
+	case *batch = <-r.free:
 	default:
 		*batch = Batch{}
 	}
@@ -117,79 +134,65 @@ func (c *collector) Add(batch *Batch) error {
 
 // finish waits until all that was added is scored and returns it: the scores in no order, the rejections in the rows'.
 func (c *collector) finish() ([]Score, []Rejection, error) {
-	a := c.attempt
-	if a == nil {
+	r := c.reading
+	if r == nil {
 		return nil, nil, nil
 	}
 	c.drop()
-	if a.failure != nil {
-		return nil, nil, a.failure.end()
+	if r.err != nil {
+		return nil, nil, reraise(r.err)
 	}
-	slices.SortFunc(a.rejected, func(x, y rejections) int { return cmp.Compare(x.number, y.number) })
+	slices.SortFunc(r.rejected, func(x, y rejections) int { return cmp.Compare(x.number, y.number) })
 	var rejected []Rejection
-	for _, r := range a.rejected {
-		rejected = append(rejected, r.rows...)
+	for _, of := range r.rejected {
+		rejected = append(rejected, of.rows...)
 	}
-	return a.scores, rejected, nil
+	return slices.Concat(r.scores...), rejected, nil
 }
 
-// drop ends the attempt's goroutines, if there are any.
+// drop ends the reading's goroutines, if there are any.
 func (c *collector) drop() {
-	if c.attempt != nil {
-		close(c.attempt.filled)
-		c.attempt.scorers.Wait()
-		c.attempt = nil
+	if c.reading != nil {
+		close(c.reading.filled)
+		c.reading.scorers.Wait()
+		c.reading = nil
 	}
 }
 
 // work scores batches until there are no more.
-func (a *attempt) work(scorer Scorer, foresight *foresight) {
-	defer func() {
-		if p := recover(); p != nil {
-			a.fail(&failure{raised: caught(p)})
-		}
-	}()
-	due, expected, err := foresight.due()
-	if err != nil {
-		a.fail(&failure{err: err})
-		return
+func (r *reading) work(scorer Scorer, foresight *foresight) error {
+	var due func(Score) bool
+	if foresight != nil {
+		due = foresight.due
 	}
 	var scores []Score
-	for batch := range a.filled {
+	for batch := range r.filled {
 		var rejected []Rejection
 		scores, rejected = scorer.Score(&batch.Batch, due, scores[:0], nil)
-		a.keep(batch.number, scores, rejected, expected)
-		a.free <- batch.Batch
+		if err := foresight.failed(); err != nil {
+			return err
+		}
+		r.keep(batch.number, slices.Clone(scores), rejected)
+		r.free <- batch.Batch
 	}
+	return nil
 }
 
-// keep copies the scores of a batch: of a million, there is room for those that are expected, and so no need to move them.
-func (a *attempt) keep(number int, scores []Score, rejected []Rejection, expected int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.scores == nil {
-		a.scores = make([]Score, 0, max(expected+expected/16, len(scores)))
-	}
-	a.scores = append(a.scores, scores...)
+func (r *reading) keep(number int, scores []Score, rejected []Rejection) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.scores = append(r.scores, scores)
 	if len(rejected) > 0 {
-		a.rejected = append(a.rejected, rejections{number, rejected})
+		r.rejected = append(r.rejected, rejections{number, rejected})
 	}
 }
 
-// fail keeps the first failure, which ends the read at the next batch.
-func (a *attempt) fail(f *failure) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.failure == nil {
-		a.failure = f
-		close(a.failed)
+// fail keeps the first error, which ends the reading at the next batch.
+func (r *reading) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		r.err = err
+		close(r.failed)
 	}
-}
-
-// end returns the error, or panics.
-func (f *failure) end() error {
-	if f.raised != nil {
-		panic(f.raised)
-	}
-	return f.err
 }

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 
 	"scored/pipeline"
+	"scored/pipeline/policy"
 )
 
 // scripted is a Model whose scorers do something before they score as identity does.
@@ -171,7 +172,25 @@ func TestASignalWhileRowsAreScoredEndsTheRun(t *testing.T) {
 	}
 }
 
-func TestWhatAnAttemptBeforeGaveIsVoid(t *testing.T) {
+// stubborn is a source that begins again after a row was not taken, and then fails itself.
+type stubborn struct{ *table }
+
+func (s stubborn) Read(ctx context.Context, run *pipeline.Run, rows pipeline.Rows) error {
+	if err := s.table.Read(ctx, run, rows); err == nil {
+		return errors.New("every row was taken")
+	}
+	return errors.Join(rows.Begin([]pipeline.Column{{Name: "x", Kind: pipeline.Number}}), errors.New("connection lost"))
+}
+
+func TestTheErrorOfAReadingBeforeIsVoid(t *testing.T) {
+	r := runner(stubborn{many(1000)}, &states{memory: newMemory(), err: errors.New("disk I/O error")}, &org{})
+	r.Targets[0].Reasons = true
+	if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err == nil || !strings.Contains(err.Error(), "dataprep result: connection lost") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatAReadingBeforeGaveIsVoid(t *testing.T) {
 	source, ledger, sink := many(999), newMemory(), &org{}
 	source.again = true
 	s, err := runner(source, ledger, sink).Run(t.Context(), pipeline.Request{AsOf: asOf})
@@ -182,19 +201,29 @@ func TestWhatAnAttemptBeforeGaveIsVoid(t *testing.T) {
 
 func TestARowCostsNoAllocation(t *testing.T) {
 	const rows = 50_000
-	allocations := func(rows int) float64 {
-		source := &table{size: 1000}
-		for i := range rows {
-			source.rows = append(source.rows, row{fmt.Sprintf("k%05d", i), 1})
-		}
-		r := runner(source, newMemory())
-		return testing.AllocsPerRun(3, func() {
-			if _, err := r.DryRun(t.Context(), pipeline.Request{AsOf: asOf}); err != nil {
-				t.Fatal(err)
+	for _, reasons := range []bool{false, true} { // of scores that the target has confirmed, but for one
+		allocations := func(rows int) float64 {
+			source, ledger := &table{size: 1000}, &states{memory: newMemory(), confirmed: map[string][]pipeline.Confirmed{}}
+			for i := range rows {
+				key := fmt.Sprintf("k%05d", i)
+				source.rows = append(source.rows, row{key, 1})
+				ledger.confirmed["org"] = append(ledger.confirmed["org"], pipeline.Confirmed{Key: key, Score: 1, Grade: "A", Model: identity{}.Name()})
 			}
-		})
-	}
-	if perRow := (allocations(rows) - allocations(1)) / rows; perRow > 0.005 {
-		t.Errorf("%.3f allocations per row", perRow)
+			source.rows[0].value = 2
+			r := runner(source, ledger, &org{})
+			r.Targets[0].Reasons, r.Decide = reasons, policy.Delta
+			return testing.AllocsPerRun(3, func() {
+				plan, err := r.DryRun(t.Context(), pipeline.Request{AsOf: asOf})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d := plan.Targets[0]; d.Unchanged != rows-1 || (d.Changes[0].Reasons != "") != reasons {
+					t.Fatalf("%d of %d scores unchanged, reasons of the other: %q", d.Unchanged, rows, d.Changes[0].Reasons)
+				}
+			})
+		}
+		if perRow := (allocations(rows) - allocations(1)) / rows; perRow > 0.01 {
+			t.Errorf("reasons %t: %.3f allocations per row", reasons, perRow)
+		}
 	}
 }

@@ -10,18 +10,13 @@ import (
 // foresight tells, while rows are scored, which of the scores may turn out to be changes: those get reasons, for which the
 // row must still be at hand. It reads what the targets confirmed while the source reads the first rows.
 //
-// It foresees every change, and may take a score for one that is none: it knows of the keys only that every target which
-// wants reasons has confirmed, for certain, the same score of the same model; any other key is due. Of those that it
-// knows it asks Decide itself, as if the target's version were older than any. What a target confirmed does not change
-// before its scores are decided on: the run holds the job's gate.
+// It foresees every change, and may take a score for one that is none: a score is due unless every target that wants
+// reasons has confirmed it for certain, with the same grade and model. What a target confirmed does not change before its
+// scores are decided on: the run holds the job's gate.
 type foresight struct {
-	decide Decide
-	run    *Run
-	model  string
-
+	model   string
 	ready   chan struct{} // closed once what follows is set
 	err     error
-	raised  *raised
 	keys    *keyTable
 	known   []known // per key
 	grades  []string
@@ -36,19 +31,14 @@ type known struct {
 }
 
 // foresee begins to read what the targets confirmed; nil if none of them wants reasons.
-func (r *Runner) foresee(ctx context.Context, run *Run, full bool) *foresight {
+func (r *Runner) foresee(ctx context.Context, full bool) *foresight {
 	if !slices.ContainsFunc(r.Targets, func(t Target) bool { return t.Reasons }) {
 		return nil
 	}
-	f := &foresight{decide: r.Decide, run: run, model: r.Model.Name(), ready: make(chan struct{})}
+	f := &foresight{model: r.Model.Name(), ready: make(chan struct{})}
 	go func() {
 		defer close(f.ready)
-		defer func() {
-			if p := recover(); p != nil {
-				f.raised = caught(p)
-			}
-		}()
-		f.err = f.read(ctx, r, full)
+		f.err = catch(func() error { return f.read(ctx, r, full) })
 	}()
 	return f
 }
@@ -120,37 +110,29 @@ func (f *foresight) add(c Confirmed, grades map[string]uint16) {
 	}
 }
 
-// due waits until all is read and returns a function for one goroutine, which says whether a score may be a change, and
-// how many keys are known. It is nil where no score is.
-func (f *foresight) due() (due func(Score) bool, expected int, err error) {
-	if f == nil {
-		return nil, 0, nil
+// due says whether the score may be a change. It waits until all is read, which is not before a scorer first asks; what it
+// says is void if that failed.
+func (f *foresight) due(s Score) bool {
+	<-f.ready
+	n, ok := f.keys.find(s.Key)
+	if !ok {
+		return true
 	}
-	if err := f.wait(); err != nil {
-		return nil, 0, err
-	}
-	one := make([]Score, 1)
-	var entry Confirmed
-	entries := func(yield func(Confirmed, error) bool) { yield(entry, nil) }
-	return func(s Score) bool {
-		n, ok := f.keys.find(s.Key)
-		if !ok || f.known[n].targets != f.targets {
-			return true
-		}
-		k := f.known[n]
-		one[0], entry = s, Confirmed{Key: s.Key, Score: int(k.score), Grade: f.grades[k.grade], Model: f.model}
-		decision, err := f.decide(f.run, f.model, one, entries)
-		return err != nil || len(decision.Changes) > 0
-	}, len(f.known), nil
+	k := f.known[n]
+	return k.targets != f.targets || int(k.score) != s.Score || f.grades[k.grade] != s.Grade
 }
 
-// wait returns when all is read.
-func (f *foresight) wait() error {
-	<-f.ready
-	if f.raised != nil {
-		panic(f.raised)
+// failed says, without waiting, why what was answered so far is void.
+func (f *foresight) failed() error {
+	if f == nil {
+		return nil
 	}
-	return f.err
+	select {
+	case <-f.ready:
+		return f.err
+	default:
+		return nil
+	}
 }
 
 // end waits for the goroutine that reads, if there is one.

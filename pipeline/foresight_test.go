@@ -1,10 +1,12 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -23,11 +25,15 @@ type states struct {
 	*memory
 	confirmed map[string][]pipeline.Confirmed
 	reshaped  map[string]bool
-	err       error // behind the entries
+	err       error  // behind the entries
+	before    func() // the entries; may be nil
 }
 
 func (s *states) Confirmed(_ context.Context, _, target string) iter.Seq2[pipeline.Confirmed, error] {
 	return func(yield func(pipeline.Confirmed, error) bool) {
+		if s.before != nil {
+			s.before()
+		}
 		for _, c := range s.confirmed[target] {
 			if !yield(c, nil) {
 				return
@@ -198,9 +204,37 @@ func TestALedgerThatCannotBeReadEndsTheRunWhileItReads(t *testing.T) {
 	r := runner(many(1000), &states{memory: newMemory(), err: broken}, sink)
 	r.Targets[0].Reasons = true
 	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
-	if s.End != pipeline.Failed || !errors.Is(err, broken) || strings.Contains(err.Error(), "dataprep") || sink.calls != 0 {
-		t.Errorf("ended %s, %v", s.End, err)
+	if s.End != pipeline.Failed || !errors.Is(err, broken) || strings.Contains(err.Error(), "dataprep") || sink.calls != 0 || s.Read >= 1000 {
+		t.Errorf("ended %s after %d rows, %v", s.End, s.Read, err)
 	}
+}
+
+func TestAPanicOfTheLedgerWhileTheRunReadsIsAnErrorOfTheRun(t *testing.T) {
+	var log bytes.Buffer
+	ledger := &states{memory: newMemory(), before: func() { panic("page out of cache") }}
+	r := runner(many(1000), ledger, &org{})
+	r.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	r.Targets[0].Reasons = true
+	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if s.End != pipeline.Failed || err == nil || !strings.Contains(err.Error(), "page out of cache") || s.Read >= 1000 {
+		t.Errorf("ended %s after %d rows, %v", s.End, s.Read, err)
+	}
+	if !strings.Contains(log.String(), "pipeline_test.(*states).Confirmed") {
+		t.Errorf("the log does not say where it was raised: %s", log.String())
+	}
+}
+
+func TestScoringDoesNotWaitForTheLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // it ends with a deadlock if the ledger is read before a row is scored
+		var once sync.Once
+		begun := make(chan struct{})
+		r := runner(five(), &states{memory: newMemory(), before: func() { <-begun }}, &org{})
+		r.Model = &scripted{before: func(*pipeline.Batch) { once.Do(func() { close(begun) }) }}
+		r.Targets[0].Reasons = true
+		if s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || s.Accepted != 5 {
+			t.Errorf("accepted %d, %v", s.Accepted, err)
+		}
+	})
 }
 
 func TestASourceThatFailsAtOnceLeavesNothingBehind(t *testing.T) {

@@ -18,11 +18,11 @@ type Source interface {
 
 // Rows receives a dataprep result.
 type Rows interface {
-	// Begin comes once per attempt, before any row, with the columns beside the key (no values yet). What an earlier
-	// attempt gave is void. An error stops the read.
+	// Begin comes whenever Read starts, before any row, with the columns beside the key (no values yet). What was given
+	// before is void. An error stops the read.
 	Begin(columns []Column) error
 	// Add takes the next rows. What the batch holds is valid until Add returns, unless Add keeps it: then it leaves in its
-	// place what an earlier batch of this attempt held, to be filled again, or nothing.
+	// place what an earlier batch held since Begin, to be filled again, or nothing.
 	Add(batch *Batch) error
 }
 
@@ -45,7 +45,8 @@ type Scorer interface {
 }
 
 // Decide compares the scores, in ascending order of key, with what the target confirmed, in the same order, and picks
-// the changes. It is a pure function that judges each key by what is known of that key alone. A newer version at the target
+// the changes. It is a pure function that judges each key by what is known of that key alone. A score that the target
+// confirmed for certain, with its grade and model, is no change, unless a backfill filled it. A newer version at the target
 // always wins. Reasons are no difference: they come with a change and make none.
 type Decide func(run *Run, model string, scores []Score, confirmed iter.Seq2[Confirmed, error]) (Decision, error)
 

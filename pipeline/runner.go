@@ -167,8 +167,8 @@ func (r *Runner) score(ctx context.Context, run *Run, full bool, s *Summary) ([]
 // drain scores the rows as they are read. Once it returns, nothing of it goes on.
 func (r *Runner) drain(ctx context.Context, run *Run, full bool, s *Summary) ([]Score, []Rejection, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	foresight := r.foresee(ctx, run, full)
-	c := &collector{model: r.Model, due: foresight, progress: r.progress}
+	foresight := r.foresee(ctx, full)
+	c := &collector{model: r.Model, foresight: foresight, progress: r.progress}
 	defer func() {
 		cancel()
 		c.drop()

@@ -10,7 +10,6 @@ import (
 
 	"scored/configs"
 	"scored/pipeline"
-	"scored/pipeline/ledger"
 	"scored/pipeline/model"
 )
 
@@ -21,9 +20,11 @@ func explainCommand(config *string) *cobra.Command {
 		Use:   "explain JOB KEY",
 		Short: "Show why one lead has its score, and what changed since the score before",
 		Long: "explain runs the job's dataprep script, finds the key, and shows its raw values, what each of them added to the\n" +
-			"probability, the score and the reasons as they would be delivered. It does so again as of the moment at which each\n" +
-			"target last confirmed a score (or as of --since), and shows what differs. Nothing is written: not to the targets,\n" +
-			"not to the ledger. The values are personal data: they are printed, and never logged.",
+			"probability, the score and the reasons as they would be delivered. It does so again as of the moment at which the\n" +
+			"score before was first given (or as of --since), and shows what differs. The history in the warehouse knows that\n" +
+			"moment; without it, what the targets confirmed stands in, which is as new as the last run that found the same.\n" +
+			"Nothing is written: not to the targets, the ledger or the warehouse. The values are personal data: they are\n" +
+			"printed, and never logged.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return fmt.Errorf("explain wants a job and a key, and got %d arguments", len(args))
@@ -62,19 +63,20 @@ func explainCommand(config *string) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&asOf, "as-of", "", "the instant the dataprep script sees as now, RFC 3339 or YYYY-MM-DD, UTC (default: now)")
-	cmd.Flags().StringVar(&since, "since", "", "compare with this earlier instant, not with what the targets confirmed")
+	cmd.Flags().StringVar(&since, "since", "", "compare with this earlier instant, not with the score before")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
 	return cmd
 }
 
 // explainer explains one key of one job.
 type explainer struct {
-	cfg    *configs.Config
-	job    configs.Job
-	key    string
-	source source
-	bundle *model.Bundle
-	log    *slog.Logger
+	cfg     *configs.Config
+	job     configs.Job
+	key     string
+	source  source
+	history history // nil where none is kept
+	bundle  *model.Bundle
+	log     *slog.Logger
 }
 
 func newExplainer(config, job, key string, console *console) (*explainer, error) {
@@ -90,7 +92,10 @@ func newExplainer(config, job, key string, console *console) (*explainer, error)
 	if e.bundle, err = loadBundle(e.job.Bundle); err != nil {
 		return nil, err
 	}
-	e.source, err = newSource(cfg, e.job.Dataprep, e.job.Key, e.log)
+	if e.source, err = newSource(cfg, e.job.Dataprep, e.job.Key, e.log); err != nil {
+		return nil, err
+	}
+	e.history, err = newHistory(cfg, e.log)
 	return e, err
 }
 
@@ -101,10 +106,11 @@ type story struct {
 	numbers         map[string]bool // the columns that are numbers
 	*model.Explanation
 	holds  []standing
+	lack   string // why the score before is not known, "" where it is, or isn't asked for
 	before []comparison
 }
 
-// explain makes the story as of an instant; from is the one to compare with, zero for those that targets confirmed.
+// explain makes the story as of an instant; from is the one to compare with, zero for that of the score before.
 func (e *explainer) explain(ctx context.Context, at, from time.Time) (*story, error) {
 	now, err := e.view(ctx, at)
 	if err != nil {
@@ -120,61 +126,16 @@ func (e *explainer) explain(ctx context.Context, at, from time.Time) (*story, er
 	if s.holds, err = e.standings(ctx); err != nil {
 		return nil, err
 	}
-	moments := s.moments()
-	if !from.IsZero() {
-		moments = []time.Time{from}
-	}
-	for _, moment := range moments {
-		then, err := e.view(ctx, moment)
-		if err != nil {
-			return nil, err
-		}
-		s.before = append(s.before, compareViews(then, now))
-	}
-	return s, nil
-}
-
-// standing is what the ledger knows of the key at one target.
-type standing struct {
-	target string
-	known  bool // the target confirmed a score
-	pipeline.Confirmed
-}
-
-// asOf is the instant that the confirmed score was computed as of.
-func (h *standing) asOf() time.Time { return time.UnixMilli(h.Version / 1000).UTC() }
-
-// standings asks the ledger, as it stands, what each target confirmed of the key.
-func (e *explainer) standings(ctx context.Context) ([]standing, error) {
-	l, err := ledger.OpenReadOnly(ledgerPath(e.cfg))
+	moments, err := e.moments(ctx, s, from)
 	if err != nil {
 		return nil, err
 	}
-	defer l.Close()
-	var all []standing
-	for _, target := range e.job.Targets {
-		h := standing{target: target.Name}
-		for c, err := range l.Confirmed(ctx, e.job.Name, target.Name) {
-			if err != nil {
-				return nil, err
-			}
-			if c.Key == e.key {
-				h.Confirmed, h.known = c, c.Model != "" // without a model it was sent, and never confirmed
-				break
-			}
+	for _, m := range moments {
+		then, err := e.view(ctx, m.asOf)
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, h)
+		s.before = append(s.before, compareViews(m, then, now))
 	}
-	return all, nil
-}
-
-// moments are the instants of the scores that targets confirmed before this one, each once, the newest first.
-func (s *story) moments() []time.Time {
-	var all []time.Time
-	for _, h := range s.holds {
-		if at := h.asOf(); h.known && at.Before(s.asOf) {
-			all = append(all, at)
-		}
-	}
-	return newestFirst(all)
+	return s, nil
 }

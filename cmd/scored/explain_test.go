@@ -32,8 +32,10 @@ type explained struct {
 		Score                      *int
 		AsOf                       *time.Time `json:"as_of"`
 	}
-	Before []struct {
+	BeforeNote string `json:"before_note"`
+	Before     []struct {
 		AsOf     time.Time `json:"as_of"`
+		What     string
 		Found    bool
 		Rejected string
 		Score    *int
@@ -107,7 +109,7 @@ func TestExplain(t *testing.T) {
 		}
 	})
 	t.Run("it shows what changed since, and only that", func(t *testing.T) {
-		if len(current.Before) != 1 || !current.Before[0].AsOf.Equal(before) || *current.Before[0].Score != sent.Score || len(current.Before[0].Notes) != 0 {
+		if current.BeforeNote != "" || len(current.Before) != 1 || current.Before[0].What != "the history's newest score" || !current.Before[0].AsOf.Equal(before) || *current.Before[0].Score != sent.Score || len(current.Before[0].Notes) != 0 {
 			t.Fatalf("got %+v", current.Before)
 		}
 		changed := map[string]bool{}
@@ -138,7 +140,7 @@ func TestExplain(t *testing.T) {
 	})
 	t.Run("what was confirmed is newer, or by another model", func(t *testing.T) {
 		explain(t, c, key, before.AddDate(0, 0, -1)).want(t, exitOK, "newer than this explanation")
-		explain(t, config(t, "bundles/lead_scoring", remade(t)), key, now).want(t, exitOK, "the model changed: salesforce holds")
+		explain(t, config(t, "bundles/lead_scoring", remade(t)), key, now).want(t, exitOK, "the model changed: the history has")
 	})
 	t.Run("what the script gives of then is not what it gave", func(t *testing.T) {
 		script := edited(t, "../../sql/dataprep/lead_scoring.sql", "COALESCE(v.visits_7d, 0) AS visits_7d", "CAST(4711 AS INTEGER) AS visits_7d")
@@ -166,6 +168,8 @@ func TestExplain(t *testing.T) {
 			t.Errorf("explain made the request %s %s", r.Method, r.Path)
 		}
 	}
+
+	t.Run("through three runs", func(t *testing.T) { explainThroughThreeRuns(t, w, c, before) })
 
 	t.Run("a SELECT list with names that need quotes binds", func(t *testing.T) {
 		var list bytes.Buffer

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -33,6 +32,9 @@ func (s *story) print(out io.Writer) {
 	s.printContributions(out)
 	fmt.Fprintln(out)
 	s.printStandings(out)
+	if s.lack != "" {
+		fmt.Fprintf(out, "\n%s\n(--since TIME compares with any instant)\n", printable(s.lack))
+	}
 	for i := range s.before {
 		fmt.Fprintln(out)
 		s.printComparison(out, &s.before[i])
@@ -85,7 +87,7 @@ func (s *story) shown(c model.ExplainedColumn, width int) string {
 
 func (s *story) printStandings(out io.Writer) {
 	printTable(out, func(w io.Writer) {
-		fmt.Fprintln(w, "TARGET\tSCORE\tGRADE\tMODEL\tCONFIRMED AS OF\t")
+		fmt.Fprintln(w, "TARGET\tSCORE\tGRADE\tMODEL\tLAST FOUND EQUAL AS OF\t")
 		for _, h := range s.holds {
 			if !h.known {
 				fmt.Fprintf(w, "%s\t-\t-\t-\t-\t%s\n", h.target, h.note(s.asOf))
@@ -115,7 +117,10 @@ func (h *standing) note(asOf time.Time) string {
 }
 
 func (s *story) printComparison(out io.Writer, c *comparison) {
-	at := stamp(c.then.asOf)
+	at := stamp(c.asOf)
+	if c.what != "" {
+		at += " (" + c.what + ")"
+	}
 	switch {
 	case c.then.found == 0:
 		fmt.Fprintf(out, "as of %s the script does not give the key\n", at)
@@ -146,113 +151,17 @@ func (s *story) printComparison(out io.Writer, c *comparison) {
 	})
 }
 
-// doubts says in what the view of then differs from what was confirmed then.
+// doubts says in what the view of then differs from what is known of then.
 func (s *story) doubts(c *comparison) (notes []string) {
-	for _, h := range s.holds {
-		if !h.known || h.Unsure || !h.asOf().Equal(c.then.asOf) {
-			continue
-		}
+	for _, g := range c.given {
 		switch {
-		case h.Model != s.model:
-			notes = append(notes, fmt.Sprintf("the model changed: %s holds %d %s of %s; both sides here are %s", h.target, h.Score,
-				printable(h.Grade), printable(h.Model), s.model))
-		case h.Score != c.then.Score.Score || h.Grade != c.then.Grade:
+		case g.Model != s.model:
+			notes = append(notes, fmt.Sprintf("the model changed: %s has %d %s of %s; both sides here are %s", g.to, g.Score,
+				printable(g.Grade), printable(g.Model), s.model))
+		case g.Score != c.then.Score.Score || g.Grade != c.then.Grade:
 			notes = append(notes, fmt.Sprintf("%s got %d %s then: what the script gives as of then is not what it gave, for rows came late or it was edited",
-				h.target, h.Score, printable(h.Grade)))
+				g.to, g.Score, printable(g.Grade)))
 		}
 	}
 	return notes
-}
-
-// The story in JSON. Numbers that are missing, and texts, are as in the tables.
-type storyJSON struct {
-	Job         string       `json:"job"`
-	Key         string       `json:"key"`
-	AsOf        time.Time    `json:"as_of"`
-	Model       string       `json:"model"`
-	Score       int          `json:"score"`
-	Grade       string       `json:"grade"`
-	Probability float64      `json:"probability"`
-	Forest      float64      `json:"forest_probability"`
-	Bias        float64      `json:"bias"`
-	ShapBias    float64      `json:"shap_bias"`
-	Reasons     string       `json:"reasons"`
-	Columns     []columnJSON `json:"columns"`
-	Targets     []targetJSON `json:"targets"`
-	Before      []beforeJSON `json:"before"`
-}
-
-type columnJSON struct {
-	Column string  `json:"column"`
-	Value  *string `json:"value"` // null where it is missing
-	Path   float64 `json:"path"`
-	Shap   float64 `json:"shap"`
-	Banned bool    `json:"banned"`
-}
-
-type targetJSON struct {
-	Target string     `json:"target"`
-	Score  *int       `json:"score"`
-	Grade  string     `json:"grade,omitempty"`
-	Model  string     `json:"model,omitempty"`
-	AsOf   *time.Time `json:"as_of"`
-	Note   string     `json:"note,omitempty"`
-}
-
-type beforeJSON struct {
-	AsOf     time.Time     `json:"as_of"`
-	Found    bool          `json:"found"`
-	Rejected string        `json:"rejected,omitempty"`
-	Score    *int          `json:"score"`
-	Grade    string        `json:"grade,omitempty"`
-	Prob     *float64      `json:"probability"`
-	Notes    []string      `json:"notes"`
-	Changed  []changedJSON `json:"changed"`
-}
-
-type changedJSON struct {
-	Column   string  `json:"column"`
-	Then     *string `json:"then"`
-	Now      *string `json:"now"`
-	PathThen float64 `json:"path_then"`
-	PathNow  float64 `json:"path_now"`
-}
-
-func (s *story) json(out io.Writer) error {
-	o := storyJSON{Job: s.job, Key: s.key, AsOf: s.asOf, Model: s.model, Score: s.Score.Score, Grade: s.Grade, Probability: s.Probability,
-		Forest: s.Forest, Bias: s.Bias, ShapBias: s.ShapBias, Reasons: s.Reasons, Columns: []columnJSON{}, Targets: []targetJSON{}, Before: []beforeJSON{}}
-	for _, c := range sorted(s.Explanation) {
-		o.Columns = append(o.Columns, columnJSON{c.Name, orNull(c), c.Path, c.Shap, c.Banned})
-	}
-	for _, h := range s.holds {
-		j := targetJSON{Target: h.target, Note: h.note(s.asOf)}
-		if h.known {
-			at := h.asOf()
-			j.Score, j.Grade, j.Model, j.AsOf = &h.Score, h.Grade, h.Model, &at
-		}
-		o.Targets = append(o.Targets, j)
-	}
-	for _, c := range s.before {
-		o.Before = append(o.Before, s.beforeJSON(&c))
-	}
-	return json.NewEncoder(out).Encode(o)
-}
-
-func (s *story) beforeJSON(c *comparison) beforeJSON {
-	j := beforeJSON{AsOf: c.then.asOf, Found: c.then.found > 0, Rejected: c.then.rejected, Notes: []string{}, Changed: []changedJSON{}}
-	if e := c.then.Explanation; e != nil {
-		j.Score, j.Grade, j.Prob = &e.Score.Score, e.Grade, &e.Probability
-		j.Notes = append(j.Notes, s.doubts(c)...)
-	}
-	for _, d := range c.changed {
-		j.Changed = append(j.Changed, changedJSON{d.now.Name, orNull(d.then), orNull(d.now), d.then.Path, d.now.Path})
-	}
-	return j
-}
-
-func orNull(c model.ExplainedColumn) *string {
-	if c.Missing {
-		return nil
-	}
-	return &c.Value
 }

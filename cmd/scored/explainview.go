@@ -104,22 +104,17 @@ func rowOf(b *pipeline.Batch, row int) pipeline.Batch {
 	return one
 }
 
-// newestFirst sorts instants, each once.
-func newestFirst(all []time.Time) []time.Time {
-	slices.SortFunc(all, func(a, b time.Time) int { return b.Compare(a) })
-	return slices.CompactFunc(all, time.Time.Equal)
-}
-
 // comparison is what differs between an earlier view and a later one.
 type comparison struct {
+	moment
 	then    *view
 	changed []changedColumn // by what they changed in the probability, the most first
 }
 
 type changedColumn struct{ then, now model.ExplainedColumn }
 
-func compareViews(then, now *view) comparison {
-	c := comparison{then: then}
+func compareViews(m moment, then, now *view) comparison {
+	c := comparison{moment: m, then: then}
 	if then.Explanation == nil {
 		return c
 	}

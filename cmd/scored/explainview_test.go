@@ -86,7 +86,11 @@ func TestWhatATargetHoldsIsSaid(t *testing.T) {
 		}
 	}
 	s := story{asOf: asOf, holds: all}
-	if got := s.moments(); len(got) != 2 || !got[0].Equal(asOf.Add(-time.Hour)) || !got[1].Equal(asOf.Add(-2*time.Hour)) {
-		t.Errorf("compares with %v", got)
+	got := s.confirmed()
+	if len(got) != 4 || !got[2].asOf.Equal(asOf.Add(-time.Hour)) || !got[3].asOf.Equal(asOf.Add(-2*time.Hour)) {
+		t.Fatalf("confirmed %+v", got)
+	}
+	if m := got[2]; m.what != "c, f: last found equal" || len(m.given) != 1 || m.given[0].to != "f" {
+		t.Errorf("an hour before there is %+v: what is in doubt says nothing of what was given", m)
 	}
 }

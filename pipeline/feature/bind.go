@@ -20,7 +20,7 @@ func (p *Plan) Bind(columns []pipeline.Column) (*Transformer, error) {
 		}
 		places[column.Name] = i
 	}
-	guards := make([]guard, len(p.contract))
+	all := make([]rules, len(p.contract))
 	for i, want := range p.contract {
 		at, ok := places[want.Name]
 		switch {
@@ -30,7 +30,7 @@ func (p *Plan) Bind(columns []pipeline.Column) (*Transformer, error) {
 			wrong = append(wrong, fmt.Sprintf("column %q is %s (%s), the contract says %s",
 				want.Name, columns[at].Kind, columns[at].Type, want.Type))
 		}
-		guards[i] = newGuard(want, at)
+		all[i] = newRules(want, at)
 		delete(places, want.Name)
 	}
 	for i, column := range columns {
@@ -47,7 +47,7 @@ func (p *Plan) Bind(columns []pipeline.Column) (*Transformer, error) {
 		}
 	}
 	return &Transformer{
-		plan: p, guards: guards,
-		seen: make([]*pipeline.Column, len(guards)), tables: make([][]outcome, len(p.blocks)),
+		plan: p, rules: all,
+		seen: make([]*pipeline.Column, len(all)), tables: make([][]outcome, len(p.blocks)),
 	}, nil
 }

@@ -52,6 +52,13 @@ func transformer(t testing.TB, contract Contract, blocks []Block, columns []pipe
 	return bound
 }
 
+// Transform fills all rows of a batch at once.
+func (t *Transformer) Transform(batch *pipeline.Batch, dst []float32) []string {
+	reasons := t.Begin(batch)
+	t.Fill(0, batch.Rows(), dst)
+	return reasons
+}
+
 func same(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(a, b float32) bool { return a == b || a != a && b != b })
 }

@@ -13,7 +13,7 @@ const tileRows = 128
 // at a time.
 type Transformer struct {
 	plan    *Plan
-	guards  []guard            // per column of the contract
+	rules   []rules            // per column of the contract
 	seen    []*pipeline.Column // per column of the contract: this batch's, after the contract
 	tables  [][]outcome        // per block of a text column: per text of the batch's dictionary, the missing one first
 	reasons []string           // per row of the batch
@@ -27,13 +27,13 @@ const missingKey = "missing key"
 
 // Column returns the batch's own values of a column of the contract, as they came.
 func (t *Transformer) Column(batch *pipeline.Batch, i int) *pipeline.Column {
-	return &batch.Columns[t.guards[i].at]
+	return &batch.Columns[t.rules[i].at]
 }
 
-// Transform writes the batch's features into dst, a row-major matrix of at least batch.Rows() x Plan.Width() where a
-// missing value is NaN. It returns a reason per row, "" for a row that can be scored; the features of the others mean
-// nothing. A reason names the column and the rule, never the value. The result is valid until the next call.
-func (t *Transformer) Transform(batch *pipeline.Batch, dst []float32) []string {
+// Begin applies the contract to a batch, which must not change while [Transformer.Fill] makes features of its rows. It
+// returns a reason per row, "" for a row that can be scored, to which Fill adds. A reason names the column and the rule,
+// never the value. The result is valid until the next Begin.
+func (t *Transformer) Begin(batch *pipeline.Batch) []string {
 	t.reasons = t.reasons[:0]
 	for _, key := range batch.Keys {
 		reason := ""
@@ -42,24 +42,28 @@ func (t *Transformer) Transform(batch *pipeline.Batch, dst []float32) []string {
 		}
 		t.reasons = append(t.reasons, reason)
 	}
-	for i := range t.guards {
-		t.seen[i] = t.guards[i].apply(t.Column(batch, i), t.reasons)
+	for i := range t.rules {
+		t.seen[i] = t.rules[i].apply(t.Column(batch, i), t.reasons)
 	}
 	for i, b := range t.plan.blocks {
 		if b.texts != nil {
 			t.tables[i] = b.lookUp(t, t.tables[i][:0], t.seen[b.column].Dict)
 		}
 	}
-	width := t.plan.Width()
-	for start := 0; start < batch.Rows(); start += tileRows {
-		end := min(start+tileRows, batch.Rows())
-		t.fill(start, end, dst[start*width:end*width])
-	}
 	return t.reasons
 }
 
-// fill writes the features of some rows.
-func (t *Transformer) fill(start, end int, dst []float32) {
+// Fill writes the features of the batch's rows from start to before end into dst, a row-major matrix of at least (end -
+// start) x Plan.Width() where a missing value is NaN. Those of rows that have a reason mean nothing.
+func (t *Transformer) Fill(start, end int, dst []float32) {
+	width := t.plan.Width()
+	for first := start; first < end; first += tileRows {
+		beyond := min(first+tileRows, end)
+		t.fillTile(first, beyond, dst[(first-start)*width:(beyond-start)*width])
+	}
+}
+
+func (t *Transformer) fillTile(start, end int, dst []float32) {
 	clear(dst)
 	for i := range t.plan.blocks {
 		b := &t.plan.blocks[i]

@@ -151,6 +151,36 @@ func TestTransformLaysBlocksSideBySideWhateverTheColumnsOrder(t *testing.T) {
 	}
 }
 
+// Rows have the same features and reasons whichever are filled with them.
+func TestFillGivesTheRowsAskedFor(t *testing.T) {
+	contract, blocks := mixed()
+	const rows = 3*tileRows + 5
+	columns := []pipeline.Column{
+		number1("visits", slices.Repeat([]float64{5, math.NaN(), math.Inf(1), 2, 1e39}, rows)[:rows]...),
+		text1("region", slices.Repeat([]string{"south", "north", ""}, rows)[:rows]...),
+		text1("note", make([]string, rows)...),
+		text1("fuel", slices.Repeat([]string{"coal", "", "petrol", "diesel"}, rows)[:rows]...),
+	}
+	bound, b := transformer(t, contract, blocks, columns), batch(rows, columns...)
+	width := bound.plan.Width()
+	want := make([]float32, rows*width)
+	reasons := slices.Clone(bound.Transform(b, want))
+	for _, piece := range []int{1, 7, tileRows - 1, tileRows, tileRows + 1, rows - 1} {
+		got := bound.Begin(b)
+		for start := 0; start < rows; start += piece {
+			end := min(start+piece, rows)
+			dst := slices.Repeat([]float32{-9}, (end-start)*width+1)
+			bound.Fill(start, end, dst)
+			if !same(dst[:len(dst)-1], want[start*width:end*width]) || dst[len(dst)-1] != -9 {
+				t.Errorf("rows %d to %d have other features", start, end)
+			}
+		}
+		if !slices.Equal(got, reasons) {
+			t.Errorf("pieces of %d rows have other reasons", piece)
+		}
+	}
+}
+
 func TestTransformForgetsTheBatchBefore(t *testing.T) {
 	contract, blocks := mixed()
 	first := []pipeline.Column{

@@ -115,6 +115,9 @@ func (f *Forest) fillLeaves() {
 	for i := range f.trees {
 		t := &f.trees[i]
 		t.leaves = int32(total)
+		if len(index) > 8*int(t.count) { // clearing takes as long as what a large tree left is large
+			index = map[uint64]uint32{}
+		}
 		clear(index)
 		f.eachLeaf(t, func(place int, _ wideNode) {
 			v := math.Float64bits(f.values[int(t.values)+place])

@@ -5,7 +5,7 @@ package forest
 // feature (path contributions, after Saabas). Bias() and a row's contributions together are its prediction, up to
 // rounding. It panics if x or out is too short, and allocates nothing.
 func (f *Forest) Contribute(x []float32, rows int, out []float64) {
-	x, out = x[:rows*f.features], out[:rows*f.features]
+	x, out = x[:rows*f.features:len(x)], out[:rows*f.features:len(out)]
 	block := blockOf(len(f.slots), contributeRows)
 	room := groupsOf(min(rows, block)) * groupRows
 	keys := room * len(f.slots)
@@ -38,19 +38,6 @@ func (f *Forest) contributeBlock(s *scratch, x []float32, rows int, out []float6
 		}
 	}
 	f.fold(sums, rows, out)
-}
-
-// contributeWide adds what a tree's splits contribute for half a group's rows, whose keys begin at from, to the sums of
-// the splits' slots.
-func contributeWide(nodes []wideNode, values []float64, keys []uint32, from int, sums []float64) {
-	for lane := range half {
-		place := uint32(1)
-		for n := &nodes[place]; !n.isLeaf(); n = &nodes[place] {
-			next := n.next(keys[2*int(n.slot)+from+lane])
-			sums[int(n.slot)+lane] += values[next] - values[place]
-			place = next
-		}
-	}
 }
 
 // fold makes features' means over the trees of slots' sums.

@@ -145,3 +145,26 @@ func FuzzFloor32(f *testing.F) {
 		}
 	})
 }
+
+func TestTooShortASlicePanicsWhateverItsCapacity(t *testing.T) {
+	forest, err := read(foresttest.Random(5, 4, 20, 6).Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, out := make([]float32, 8), make([]float64, 8)
+	for name, call := range map[string]func(){
+		"predict, x":      func() { forest.Predict(x[:7], 2, out) },
+		"predict, out":    func() { forest.Predict(x, 2, out[:1]) },
+		"contribute, x":   func() { forest.Contribute(x[:7], 2, out) },
+		"contribute, out": func() { forest.Contribute(x, 2, out[:7]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("it answered")
+				}
+			}()
+			call()
+		})
+	}
+}

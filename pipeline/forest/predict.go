@@ -6,7 +6,7 @@ const fewRows = 4
 // Predict writes the positive class's probability of each row of x, a row-major matrix of rows x Features() where a
 // missing value is NaN, into out. It panics if x or out is too short, and allocates nothing.
 func (f *Forest) Predict(x []float32, rows int, out []float64) {
-	x, out = x[:rows*f.features], out[:rows]
+	x, out = x[:rows*f.features:len(x)], out[:rows:len(out)] // a capacity beyond the length is not the caller's to give
 	block := blockOf(len(f.slots), predictRows)
 	room := groupsOf(min(rows, block)) * groupRows
 	s := f.idle.take()
@@ -97,33 +97,6 @@ func (f *Forest) leavesOf(trees []tree, keys []uint32) (answers [8]float64) {
 	return answers
 }
 
-// addWide adds a tree's answers to the sums of a block's rows, in the general layout.
-func (f *Forest) addWide(s *scratch, t *tree, rows, width int) {
-	nodes, leaves := f.wideNodes(t), f.leaves[t.leaves:]
-	for row := 0; row < rows; row += half {
-		places := leafPlaces(nodes, s.keys[row/groupRows*width:][:width], row%groupRows)
-		for lane, place := range places {
-			s.sums[row+lane] += leaves[nodes[place].key]
-		}
-	}
-}
-
-// leafPlaces takes half a group's rows, whose keys begin at from, through a tree at once, until all are at a leaf.
-func leafPlaces(nodes []wideNode, keys []uint32, from int) (places [half]uint32) {
-	for lane := range places {
-		places[lane] = 1
-	}
-	for slots := uint32(ownSlots * half); slots >= ownSlots*half; {
-		slots = 0
-		for lane := range places {
-			n := &nodes[places[lane]]
-			slots |= n.slot
-			places[lane] = n.next(keys[2*int(n.slot)+from+lane])
-		}
-	}
-	return places
-}
-
 // addNarrow adds a tree's answers to the sums of a block's rows, in the fast layout: all rows take all steps.
 func (f *Forest) addNarrow(s *scratch, t *tree, rows, width int) {
 	nodes, leaves := f.narrowNodes(t), f.leaves[t.leaves:]
@@ -189,18 +162,4 @@ func allLeaves(nodes []narrowNode, at *[8]uint64) bool {
 		splits |= nodes[place].split()
 	}
 	return splits == 0
-}
-
-// leafOf returns the place of the leaf of a row, the first of the keys.
-func leafOf(nodes []wideNode, keys []uint32) uint32 {
-	place := uint32(1)
-	for n := &nodes[place]; !n.isLeaf(); n = &nodes[place] {
-		place = n.next(keys[2*n.slot])
-	}
-	return place
-}
-
-// next returns the place that a row with a key goes to.
-func (n *wideNode) next(key uint32) uint32 {
-	return 2*n.pair + uint32((uint64(n.key)-uint64(key))>>63)
 }

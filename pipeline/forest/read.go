@@ -25,6 +25,9 @@ const (
 	bytesPerNode = 4 + 8 + 4 + 4 + 1 + 8 + 8
 )
 
+// MaxBytes is the size of the largest file that [Read] accepts.
+const MaxBytes int64 = headerBytes + 4*MaxTrees + bytesPerNode*MaxNodes + int64(len(endMarker))
+
 // Read reads a forest.bin of size bytes and validates it: bounds on every index, children after their parent, each node
 // reached exactly once, no threshold NaN, values in [0,1], covers finite and not negative, and nothing after the end
 // marker. It allocates nothing that size does not vouch for. Errors name the tree and the node.

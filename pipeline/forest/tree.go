@@ -23,6 +23,15 @@ type Split struct {
 	Cover       float64 // the weight of those rows
 }
 
+// Levels returns how many nodes the longest ways through all trees have together.
+func (f *Forest) Levels() int {
+	levels := 0
+	for i := range f.trees {
+		levels += int(f.trees[i].depth) + 1
+	}
+	return levels
+}
+
 // Tree returns a copy of the i-th tree.
 func (f *Forest) Tree(i int) Tree {
 	t := &f.trees[i]

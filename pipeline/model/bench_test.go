@@ -1,13 +1,11 @@
 package model
 
 import (
-	"bytes"
 	"fmt"
 	"testing"
 
 	"scored/pipeline"
 	"scored/pipeline/feature"
-	"scored/pipeline/forest"
 	"scored/pipeline/forest/foresttest"
 )
 
@@ -17,7 +15,6 @@ const benchRows, benchNumbers, benchTexts = 4096, 48, 10
 // give it, and a batch for it.
 func benchBundle(b *testing.B) (*Bundle, *pipeline.Batch) {
 	b.Helper()
-	bundle := &Bundle{manifest: load(b, "bare_forest").manifest}
 	batch := &pipeline.Batch{Keys: make([]string, benchRows)}
 	var contract feature.Contract
 	var blocks []feature.Block
@@ -45,20 +42,7 @@ func benchBundle(b *testing.B) (*Bundle, *pipeline.Batch) {
 		}
 		batch.Columns = append(batch.Columns, column)
 	}
-	bundle.manifest.Contract = contract
-	bundle.manifest.Members = []MemberEntry{{Transform: blocks, Features: make([]string, benchNumbers+benchTexts*len(dict))}}
-	if err := bundle.addPlans(); err != nil {
-		b.Fatal(err)
-	}
-	data := foresttest.Random(1, bundle.plans[0].Width(), 500, 12).Bytes()
-	var err error
-	if bundle.members[0].Forest, err = forest.Read(bytes.NewReader(data), int64(len(data))); err != nil {
-		b.Fatal(err)
-	}
-	if bundle.phrases, err = newPhrases(contract, Reasons{}); err != nil {
-		b.Fatal(err)
-	}
-	return bundle, batch
+	return assemble(b, contract, blocks, foresttest.Random(1, benchNumbers+benchTexts*len(dict), 500, 12)), batch
 }
 
 func oneHotOf(texts []string) feature.Step {

@@ -12,8 +12,8 @@ type Calibration struct {
 	Method     string    `json:"method"` // sigmoid or isotonic
 	A          *float64  `json:"a,omitempty"`
 	B          *float64  `json:"b,omitempty"`
-	X          []float64 `json:"x,omitempty"` // ascending
-	Y          []float64 `json:"y,omitempty"`
+	X          []float64 `json:"x,omitempty"`          // ascending
+	Y          []float64 `json:"y,omitempty"`          // ascending or descending, equal ones allowed
 	Complement bool      `json:"complement,omitempty"` // the forest's class is not the positive one
 }
 
@@ -54,6 +54,12 @@ func (c *Calibration) validateIsotonic() error {
 			return fmt.Errorf("x[%d]: is not above the one before", i)
 		case !(c.Y[i] >= 0 && c.Y[i] <= 1):
 			return fmt.Errorf("y[%d]: is outside 0 to 1", i)
+		}
+	}
+	rises := c.Y[0] <= c.Y[len(c.Y)-1]
+	for i := 1; i < len(c.Y); i++ {
+		if before, y := c.Y[i-1], c.Y[i]; rises && y < before || !rises && y > before {
+			return fmt.Errorf("y[%d]: turns back: y either rises or falls", i)
 		}
 	}
 	return nil

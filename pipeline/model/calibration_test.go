@@ -42,6 +42,9 @@ func TestCalibrationIsRefused(t *testing.T) {
 		{"infinite x", line([]float64{0.25, inf}, right), "x[1]: is not finite"},
 		{"y above 1", line(right, []float64{0.5, 1.5}), "y[1]: is outside 0 to 1"},
 		{"y below 0", line(right, []float64{-1, 0.5}), "y[0]: is outside 0 to 1"},
+		{"y that falls after it rose", line([]float64{0.1, 0.2, 0.3, 0.4}, []float64{0.1, 0.5, 0.5, 0.4}), "y[3]: turns back"},
+		{"y that rises after it fell", line([]float64{0.1, 0.2, 0.3}, []float64{0.5, 0.1, 0.4}), "y[2]: turns back"},
+		{"y that comes back", line([]float64{0.1, 0.2, 0.3}, []float64{0.5, 0.6, 0.5}), "y[2]: turns back"},
 		{"y that is NaN", line(right, []float64{nan, 0.5}), "y[0]: is outside 0 to 1"},
 	}
 	for _, tt := range tests {
@@ -74,6 +77,8 @@ func TestCalibrationApply(t *testing.T) {
 		{"at the last point", line(x, y), 0.7, 0.3},
 		{"behind the last point", line(x, y), 1, 0.3},
 		{"isotonic, complement", otherClass(line(x, y)), 0.1, 0.95},
+		{"a line that falls", line([]float64{0.1, 0.2, 0.3, 0.4}, []float64{0.5, 0.25, 0.25, 0.125}), 0.25, 0.25},
+		{"a level line", line([]float64{0.1, 0.9}, []float64{0.5, 0.5}), 0.4, 0.5},
 		{"one point", line([]float64{0.5}, []float64{0.25}), 0.75, 0.25},
 		{"a jump as steep as can be", line([]float64{0, 5e-324}, []float64{0, 1}), 5e-324, 1},
 		{"at a point before such a jump", line([]float64{0, 5e-324, 1}, []float64{0.25, 0.5, 1}), 0, 0.25},

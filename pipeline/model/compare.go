@@ -16,21 +16,29 @@ type compared struct {
 
 // compare scores the rows that in holds; a difference above the tolerance is a problem.
 func (s *scorer) compare(in *rowReader, tolerance float64, visit func(row int, c compared)) {
-	reasons := s.predict(&in.batch)
-	for row, want := range in.want {
-		c := compared{refused: reasons[row] != ""}
-		switch refused := math.IsNaN(want); {
-		case refused && !c.refused:
-			c.problem = errors.New("is scored, and the fitted pipeline refused it")
-		case !refused && c.refused:
-			c.problem = fmt.Errorf("is rejected (%s), and the fitted pipeline scored it", reasons[row])
-		case !refused:
-			if c.difference = math.Abs(s.probabilities[row] - want); !(c.difference <= tolerance) {
-				c.problem = fmt.Errorf("the probability differs by %.2g from what the fitted pipeline gave", c.difference)
-			}
+	s.begin(&in.batch)
+	for s.next() {
+		for row := s.start; row < s.end; row++ {
+			visit(row, s.compareRow(row, in.want[row], tolerance))
 		}
-		visit(row, c)
 	}
+}
+
+// compareRow compares a row of the piece with what the fitted pipeline gave, NaN where it refused the row.
+func (s *scorer) compareRow(row int, want, tolerance float64) compared {
+	reason := s.reason(row)
+	c := compared{refused: reason != ""}
+	switch refused := math.IsNaN(want); {
+	case refused && !c.refused:
+		c.problem = errors.New("is scored, and the fitted pipeline refused it")
+	case !refused && c.refused:
+		c.problem = fmt.Errorf("is rejected (%s), and the fitted pipeline scored it", reason)
+	case !refused:
+		if c.difference = math.Abs(s.probabilities[row] - want); !(c.difference <= tolerance) {
+			c.problem = fmt.Errorf("the probability differs by %.2g from what the fitted pipeline gave", c.difference)
+		}
+	}
+	return c
 }
 
 // Verification is what [Bundle.Verify] found.
@@ -67,6 +75,9 @@ func (b *Bundle) Verify(r io.Reader, wrong func(line int, problem string)) (Veri
 				wrong(in.lines[row], c.problem.Error())
 			}
 		})
+	}
+	if v.Rows == 0 {
+		return v, refuse(hintVerify, "has no rows")
 	}
 	return v, nil
 }

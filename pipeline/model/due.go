@@ -1,11 +1,20 @@
 package model
 
-import "scored/pipeline"
+import (
+	"slices"
 
-// dueBlock is how many rows get their reasons at a time: it bounds the memory.
-const dueBlock = 256
+	"scored/pipeline"
+)
 
-// dueRows are the rows of a batch that get reasons, and the memory for that.
+// Rows get their reasons in blocks, which bound the memory: of dueBlock rows, or of fewer where a row is so wide that
+// more would have over maxDueCells features, but of no fewer than minDueBlock.
+const (
+	dueBlock    = 256
+	minDueBlock = 16
+	maxDueCells = 1 << 19
+)
+
+// dueRows are the rows of a piece that get reasons, and the memory for that.
 type dueRows struct {
 	rows   []int // in the batch
 	scores []int // per row: the place of its score
@@ -14,8 +23,7 @@ type dueRows struct {
 	byFeature []float64 // of one member, row-major
 	byColumn  []float64 // of all members, row-major over the contract's columns
 
-	batch  *pipeline.Batch
-	column func(i int) *pipeline.Column // of batch, by the contract's order
+	column func(i int) *pipeline.Column // of the batch, by the contract's order
 }
 
 func (d *dueRows) clear() { d.rows, d.scores = d.rows[:0], d.scores[:0] }
@@ -26,22 +34,29 @@ func (d *dueRows) add(row, score int) {
 }
 
 // explainDue gives the due rows' scores their reasons.
-func (s *scorer) explainDue(batch *pipeline.Batch, scores []pipeline.Score) {
+func (s *scorer) explainDue(scores []pipeline.Score) {
 	d := &s.due
-	d.batch = batch
 	if d.column == nil {
-		d.column = func(i int) *pipeline.Column { return s.transformers[0].Column(d.batch, i) }
+		d.column = func(i int) *pipeline.Column { return s.transformers[0].Column(s.batch, i) }
 	}
-	columns := len(s.manifest.Contract)
-	for start := 0; start < len(d.rows); start += dueBlock {
-		end := min(start+dueBlock, len(d.rows))
+	columns, block := len(s.manifest.Contract), s.dueBlock()
+	for start := 0; start < len(d.rows); start += block {
+		end := min(start+block, len(d.rows))
 		rows := d.rows[start:end]
 		s.contribute(rows)
 		for i, row := range rows {
 			scores[d.scores[start+i]].Reasons = s.phrases.text(d.column, row, d.byColumn[i*columns:(i+1)*columns])
 		}
 	}
-	d.batch = nil
+}
+
+// dueBlock returns how many rows get their reasons at a time.
+func (s *scorer) dueBlock() int {
+	widest := 1
+	for _, plan := range s.plans {
+		widest = max(widest, plan.Width())
+	}
+	return max(minDueBlock, min(dueBlock, maxDueCells/widest))
 }
 
 // contribute fills byColumn with what each raw column contributes to the rows' probabilities, before calibration and in
@@ -56,7 +71,7 @@ func (s *scorer) contribute(rows []int) {
 		m := &s.members[i]
 		if m.plan != gathered {
 			gathered = m.plan
-			d.gather(rows, s.features[gathered], m.Plan.Width())
+			s.gather(rows, gathered)
 		}
 		width := m.Plan.Width()
 		d.byFeature = resize(d.byFeature, len(rows)*width)
@@ -71,10 +86,11 @@ func (s *scorer) contribute(rows []int) {
 	}
 }
 
-// gather copies the rows' features, of a matrix with width features, side by side.
-func (d *dueRows) gather(rows []int, features []float32, width int) {
-	d.features = d.features[:0]
+// gather copies a plan's features of the rows side by side.
+func (s *scorer) gather(rows []int, plan int) {
+	d := &s.due
+	d.features = slices.Grow(d.features[:0], len(rows)*s.plans[plan].Width())
 	for _, row := range rows {
-		d.features = append(d.features, features[row*width:(row+1)*width]...)
+		d.features = append(d.features, s.row(plan, row)...)
 	}
 }

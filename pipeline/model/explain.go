@@ -33,9 +33,15 @@ type ExplainedColumn struct {
 	Banned  bool // never given as a reason
 }
 
+// RejectedError is the error of [Bundle.Explain] for a row that is not scored.
+type RejectedError struct{ pipeline.Rejection }
+
+func (e *RejectedError) Error() string { return "the row is rejected: " + e.Reason }
+
 // Explain scores one row of a batch and says why: the path contributions that reasons come from, and beside them the
-// exact Shapley values, which take far longer. Its error says why the row is rejected, or, as a [pipeline.Configuration]
-// problem, that the columns do not fit the contract. Contributions that do not add up are an error, too.
+// exact Shapley values, which take far longer. Its error is a [RejectedError] where the row is rejected, and a
+// [pipeline.Configuration] problem where the columns do not fit the contract. Contributions that do not add up are an
+// error, too.
 func (b *Bundle) Explain(batch *pipeline.Batch, row int) (*Explanation, error) {
 	return b.explain(batch, row, (*forest.Forest).Shap)
 }
@@ -54,7 +60,7 @@ func (b *Bundle) explain(batch *pipeline.Batch, row int, shap shapFunc) (*Explan
 	}
 	scores, rejected := s.Score(one, func(pipeline.Score) bool { return true }, nil, nil)
 	if len(rejected) > 0 {
-		return nil, fmt.Errorf("the row is rejected: %s", rejected[0].Reason)
+		return nil, &RejectedError{rejected[0]}
 	}
 	e := &Explanation{Score: scores[0]}
 	for i, column := range b.manifest.Contract {
@@ -65,7 +71,7 @@ func (b *Bundle) explain(batch *pipeline.Batch, row int, shap shapFunc) (*Explan
 	}
 	for i := range b.members {
 		m := &b.members[i]
-		e.add(m, s.features[m.plan], len(b.members), shap)
+		e.add(m, s.row(m.plan, 0), len(b.members), shap)
 	}
 	return e, e.check()
 }

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"io/fs"
 	"math"
 	"slices"
@@ -199,6 +200,11 @@ func TestExplainRefuses(t *testing.T) {
 	for row := range rows {
 		batch.Columns[2].Codes[row] = pipeline.NoText
 		wantExplainError(t, b, batch, row, `the row is rejected: column "channel": missing`)
+		_, err := b.Explain(batch, row)
+		rejected, ok := errors.AsType[*RejectedError](err)
+		if !ok || rejected.Key != batch.Keys[row] || !strings.HasPrefix(rejected.Reason, `column "channel": missing`) {
+			t.Errorf("row %d: got the error %#v", row, err)
+		}
 	}
 	wantExplainError(t, b, batch, batch.Rows(), "rows")
 	wantExplainError(t, b, batch, -1, "explain row -1")

@@ -2,6 +2,9 @@ package model
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
 	"math"
 	"runtime"
 	"slices"
@@ -9,6 +12,7 @@ import (
 	"testing"
 
 	"scored/pipeline"
+	"scored/pipeline/forest"
 	"scored/pipeline/forest/foresttest"
 )
 
@@ -195,6 +199,33 @@ func TestForgedFileListIsRefused(t *testing.T) {
 			_, err := Load(sign(with(whole, digestName, nil), []byte(strings.Replace(text, tt.old, tt.new, 1))))
 			wantRefusal(t, err, "manifest.json: ", tt.want)
 		})
+	}
+}
+
+// sealed is a bundle whose forest reports when it is looked at.
+type sealed struct{ fs.FS }
+
+func (s sealed) Open(name string) (fs.File, error) {
+	if name == forestName {
+		return nil, errors.New("the forest is opened")
+	}
+	return s.FS.Open(name)
+}
+
+// A file that no limit of forest.bin allows is refused before it is opened: hashing it would take as long as it likes.
+func TestForestTooLargeIsNotRead(t *testing.T) {
+	whole := original(t, "bare_forest")
+	for _, tt := range []struct {
+		bytes int64
+		want  string
+	}{
+		{forest.MaxBytes, "the forest is opened"},
+		{forest.MaxBytes + 1, "manifest.json: files[0]: forest.bin has more than 2483290144 bytes"},
+		{1 << 62, "manifest.json: files[0]: forest.bin has more than"},
+	} {
+		manifest := strings.Replace(string(whole[manifestName].Data), `"bytes": 9857`, fmt.Sprintf(`"bytes": %d`, tt.bytes), 1)
+		_, err := Load(sealed{sign(with(whole, digestName, nil), []byte(manifest))})
+		wantRefusal(t, err, tt.want)
 	}
 }
 

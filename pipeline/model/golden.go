@@ -41,8 +41,8 @@ func (b *Bundle) readGolden(r io.Reader, _ int64) error {
 func (g *goldenRows) add(in *rowReader, s *scorer, row int, c compared) {
 	g.rows++
 	if !c.refused {
-		for i, plan := range s.plans {
-			g.features[i] = append(g.features[i], s.features[i][row*plan.Width():(row+1)*plan.Width()]...)
+		for i := range s.plans {
+			g.features[i] = append(g.features[i], s.row(i, row)...)
 		}
 		g.scored++
 		g.maxDifference = max(g.maxDifference, c.difference)

@@ -15,6 +15,8 @@ import (
 	"testing/fstest"
 
 	"scored/pipeline"
+	"scored/pipeline/feature"
+	"scored/pipeline/forest/foresttest"
 )
 
 // cases lists the bundles in testdata: real scikit-learn pipelines, exported by scored-export.
@@ -139,6 +141,26 @@ func wantRefusal(t *testing.T, err error, want ...string) {
 	if pipeline.ClassOf(err) != pipeline.Configuration || pipeline.HintOf(err) == "" {
 		t.Errorf("class %v, hint %q: %v", pipeline.ClassOf(err), pipeline.HintOf(err), err)
 	}
+}
+
+// assemble makes a bundle of one member, without golden rows.
+func assemble(t testing.TB, contract feature.Contract, blocks []feature.Block, file *foresttest.File) *Bundle {
+	t.Helper()
+	b := &Bundle{manifest: load(t, "bare_forest").manifest, digest: strings.Repeat("0", 64)}
+	b.manifest.Contract = contract
+	b.manifest.Members = []MemberEntry{{Transform: blocks, Features: make([]string, file.Features)}}
+	if err := b.addPlans(); err != nil {
+		t.Fatal(err)
+	}
+	data := file.Bytes()
+	if err := b.members[0].readForest(bytes.NewReader(data), int64(len(data))); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if b.phrases, err = newPhrases(contract, Reasons{}); err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // block returns a member's i-th block.

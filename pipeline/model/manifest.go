@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"scored/pipeline/feature"
+	"scored/pipeline/forest"
 )
 
 // The names and limits of a bundle, see docs/bundle.md.
@@ -171,8 +172,14 @@ func (m *Manifest) checkFiles() error {
 	if !slices.Equal(names, want) {
 		return fmt.Errorf("files: wants %s, each once, and no other", strings.Join(want, ", "))
 	}
-	if m.file(goldenName).Bytes > maxGoldenBytes {
-		return fmt.Errorf("files: %s has more than %d bytes", goldenName, maxGoldenBytes)
+	for i, f := range m.Files {
+		limit := forest.MaxBytes
+		if f.Name == goldenName {
+			limit = maxGoldenBytes
+		}
+		if f.Bytes > limit {
+			return fmt.Errorf("files[%d]: %s has more than %d bytes", i, f.Name, limit)
+		}
 	}
 	return nil
 }

@@ -30,8 +30,8 @@ type Reasons struct {
 type Phrase struct {
 	Column  string  `json:"column"`
 	Text    string  `json:"text"`
-	Zero    *string `json:"zero,omitempty"`    // of the number 0
-	One     *string `json:"one,omitempty"`     // of the number 1
+	Zero    *string `json:"zero,omitempty"`    // of what reads as 0
+	One     *string `json:"one,omitempty"`     // of what reads as 1
 	Missing *string `json:"missing,omitempty"` // without a value; nil: the column's name and "missing"
 }
 

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -50,12 +51,11 @@ func newGoldenReader(r io.Reader, contract feature.Contract) (*rowReader, error)
 
 // newVerifyReader reads a CSV that has the contract's columns and probability in any order, and maybe others.
 func newVerifyReader(r io.Reader, contract feature.Contract) (*rowReader, error) {
-	g := newRowReader(r, contract)
+	g := newRowReader(withoutMark(r), contract)
 	got, err := g.header()
 	if err != nil {
 		return nil, err
 	}
-	got[0] = strings.TrimPrefix(got[0], "\ufeff") // the mark that spreadsheets begin a file with
 	places := make(map[string]int, len(got))
 	twice := make(map[string]bool)
 	for i, name := range got {
@@ -81,6 +81,17 @@ func newVerifyReader(r io.Reader, contract feature.Contract) (*rowReader, error)
 		return nil, fmt.Errorf("line 1: %s", strings.Join(wrong, "; "))
 	}
 	return g, nil
+}
+
+// withoutMark leaves out the mark that spreadsheets begin a file with. It comes off before the CSV is read: a quote behind
+// it would be one inside a field.
+func withoutMark(r io.Reader) io.Reader {
+	const mark = "\ufeff"
+	in := bufio.NewReader(r)
+	if head, _ := in.Peek(len(mark)); string(head) == mark {
+		_, _ = in.Discard(len(mark)) // which are in the buffer
+	}
+	return in
 }
 
 func newRowReader(r io.Reader, contract feature.Contract) *rowReader {
@@ -206,7 +217,7 @@ func parseNumber(s string) (float64, error) {
 	}
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil || strings.Trim(s, "0123456789+-.e") != "" {
-		return 0, errors.New("is not a number")
+		return 0, errors.New("is not a number; leave missing values empty")
 	}
 	return v, nil
 }

@@ -7,39 +7,76 @@ import (
 	"scored/pipeline/feature"
 )
 
-// scorer scores batches. Its memory grows to the largest batch and is kept.
+// A piece has as many rows as have about maxPieceCells features together, of all plans, but not fewer than minPieceRows.
+const (
+	maxPieceCells = 1 << 21
+	minPieceRows  = 256
+)
+
+// scorer scores batches piece by piece: a model may have ten thousand features, and a batch as many rows. Its memory grows
+// to the features of a piece and to a few words for each row of the largest batch, and is kept.
 type scorer struct {
 	*Bundle
-	transformers  []*feature.Transformer // per plan
-	features      [][]float32            // per plan: row-major
-	rejected      []string               // per row: the reason, "" for a row that is scored
-	one           []float64              // one member's probabilities
-	probabilities []float64
-	due           dueRows
+	transformers []*feature.Transformer // per plan
+	pieceRows    int
+
+	batch         *pipeline.Batch
+	reasons       [][]string // per plan, per row: why it is rejected, "" for a row that is scored
+	probabilities []float64  // per row
+
+	start, end int         // the piece's rows
+	features   [][]float32 // per plan: of the piece, row-major
+	one        []float64   // one member's probabilities of the piece
+	due        dueRows
 }
 
 func (b *Bundle) bind(columns []pipeline.Column) (*scorer, error) {
-	s := &scorer{Bundle: b, features: make([][]float32, len(b.plans))}
+	s := &scorer{Bundle: b, reasons: make([][]string, len(b.plans)), features: make([][]float32, len(b.plans))}
+	width := 0
 	for _, plan := range b.plans {
 		transformer, err := plan.Bind(columns)
 		if err != nil {
 			return nil, err
 		}
 		s.transformers = append(s.transformers, transformer)
+		width += plan.Width()
 	}
+	s.pieceRows = max(minPieceRows, maxPieceCells/max(width, 1))
 	return s, nil
 }
 
-// predict fills features and probabilities and returns a reason per row, "" for a row that is scored.
-func (s *scorer) predict(batch *pipeline.Batch) []string {
-	s.transform(batch)
-	rows := batch.Rows()
-	s.probabilities = resize(s.probabilities, rows)
-	if s.members[0].Calibration == nil && len(s.members) == 1 {
-		s.members[0].Forest.Predict(s.features[0], rows, s.probabilities)
-		return s.rejected
+// begin takes a batch; next goes through it.
+func (s *scorer) begin(batch *pipeline.Batch) {
+	s.batch, s.start, s.end = batch, 0, 0
+	s.probabilities = resize(s.probabilities, batch.Rows())
+	for i, transformer := range s.transformers {
+		s.reasons[i] = transformer.Begin(batch)
 	}
-	clear(s.probabilities)
+}
+
+// next makes the features and probabilities of the next piece. It returns false after the last, which stays.
+func (s *scorer) next() bool {
+	rows := s.batch.Rows()
+	if s.end == rows {
+		return false
+	}
+	s.start, s.end = s.end, min(s.end+s.pieceRows, rows)
+	for i, transformer := range s.transformers {
+		s.features[i] = resize(s.features[i], (s.end-s.start)*s.plans[i].Width())
+		transformer.Fill(s.start, s.end, s.features[i])
+	}
+	s.predict(s.probabilities[s.start:s.end])
+	return true
+}
+
+// predict writes the mean of the members' probabilities of the piece's rows.
+func (s *scorer) predict(probabilities []float64) {
+	rows := len(probabilities)
+	if s.members[0].Calibration == nil && len(s.members) == 1 {
+		s.members[0].Forest.Predict(s.features[0], rows, probabilities)
+		return
+	}
+	clear(probabilities)
 	s.one = resize(s.one, rows)
 	for _, m := range s.members {
 		m.Forest.Predict(s.features[m.plan], rows, s.one)
@@ -47,54 +84,57 @@ func (s *scorer) predict(batch *pipeline.Batch) []string {
 			if m.Calibration != nil {
 				p = m.Calibration.Apply(p)
 			}
-			s.probabilities[row] += p
+			probabilities[row] += p
 		}
 	}
-	for row := range s.probabilities {
-		s.probabilities[row] /= float64(len(s.members))
+	for row := range probabilities {
+		probabilities[row] /= float64(len(s.members))
 	}
-	return s.rejected
 }
 
-// transform fills features, and rejected with each row's first reason.
-func (s *scorer) transform(batch *pipeline.Batch) {
-	for i, transformer := range s.transformers {
-		s.features[i] = resize(s.features[i], batch.Rows()*s.plans[i].Width())
-		reasons := transformer.Transform(batch, s.features[i])
-		if i == 0 {
-			s.rejected = append(s.rejected[:0], reasons...)
-			continue
-		}
-		for row, reason := range reasons {
-			if s.rejected[row] == "" {
-				s.rejected[row] = reason
-			}
+// reason says why a row of the piece, or of one before, is rejected: the first plan's reason, "" if no plan has one.
+func (s *scorer) reason(row int) string {
+	for _, reasons := range s.reasons {
+		if reasons[row] != "" {
+			return reasons[row]
 		}
 	}
+	return ""
+}
+
+// row returns a plan's features of a row of the piece.
+func (s *scorer) row(plan, row int) []float32 {
+	width := s.plans[plan].Width()
+	return s.features[plan][(row-s.start)*width : (row-s.start+1)*width]
 }
 
 // Score appends one score, or one rejection, per row.
 func (s *scorer) Score(
 	batch *pipeline.Batch, due func(pipeline.Score) bool, scores []pipeline.Score, rejected []pipeline.Rejection,
 ) ([]pipeline.Score, []pipeline.Rejection) {
-	reasons := s.predict(batch)
-	s.due.clear()
-	for row, key := range batch.Keys {
-		if reasons[row] != "" {
-			rejected = append(rejected, pipeline.Rejection{Key: key, Reason: reasons[row]})
-			continue
+	s.begin(batch)
+	for s.next() {
+		s.due.clear()
+		for row := s.start; row < s.end; row++ {
+			if reason := s.reason(row); reason != "" {
+				rejected = append(rejected, pipeline.Rejection{Key: batch.Keys[row], Reason: reason})
+				continue
+			}
+			score := s.score(row)
+			if due != nil && due(score) {
+				s.due.add(row, len(scores))
+			}
+			scores = append(scores, score)
 		}
-		rank := s.manifest.Reference.Score(s.probabilities[row])
-		score := pipeline.Score{
-			Key: key, Probability: s.probabilities[row], Score: rank, Grade: s.manifest.Grades.Of(rank),
-		}
-		if due != nil && due(score) {
-			s.due.add(row, len(scores))
-		}
-		scores = append(scores, score)
+		s.explainDue(scores)
 	}
-	s.explainDue(batch, scores)
 	return scores, rejected
+}
+
+func (s *scorer) score(row int) pipeline.Score {
+	p := s.probabilities[row]
+	rank := s.manifest.Reference.Score(p)
+	return pipeline.Score{Key: s.batch.Keys[row], Probability: p, Score: rank, Grade: s.manifest.Grades.Of(rank)}
 }
 
 // resize returns a slice of n elements that mean nothing, in the same memory if there is enough.

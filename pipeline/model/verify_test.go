@@ -75,6 +75,24 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// Spreadsheets put a mark before the header, quoted or not.
+func TestVerifyReadsAQuotedHeaderBehindAMark(t *testing.T) {
+	values := strings.Join([]string{firstStage, firstDays, firstAge, firstProbability}, ",") + "\n"
+	b := load(t, "bare_forest")
+	for _, header := range []string{"stage,days,age,probability\n", `"stage","days",age,probability` + "\r\n"} {
+		for _, mark := range []string{"", "\ufeff"} {
+			v, wrong, err := verify(t, b, mark+header+values)
+			if err != nil || v.Rows != 1 || v.Equal != 1 || len(wrong) > 0 {
+				t.Errorf("%q: got %+v, %q, %v", mark+header, v, wrong, err)
+			}
+		}
+	}
+	_, _, err := verify(t, b, "\ufeff\ufeffstage,days,age,probability\n")
+	wantRefusal(t, err, `column "stage" is missing`)
+	_, _, err = verify(t, b, "\ufeff")
+	wantRefusal(t, err, "is empty")
+}
+
 func TestVerifyReadsManyRows(t *testing.T) {
 	b := load(t, "bare_forest")
 	line := strings.Join([]string{firstStage, firstDays, firstAge, firstProbability}, ",") + "\n"
@@ -90,6 +108,9 @@ func TestVerifyRefuses(t *testing.T) {
 	b := load(t, "bare_forest")
 	tests := []struct{ name, text, want string }{
 		{"nothing", "", "is empty"},
+		{"a header only", "stage,days,age,probability\n", "has no rows"},
+		{"a missing value spelled out", "stage,days,age,probability\n1,nan,3,0.5\n",
+			`line 2: column "days": is not a number; leave missing values empty`},
 		{"columns missing", "stage,Age,p\n", `line 1: column "days" is missing; column "age" is missing; column "probability" is missing`},
 		{"a column twice", "stage,days,age,probability,days\n", `line 1: column "days" comes twice`},
 		{"three times", "stage,days,age,probability,age,age\n", `line 1: column "age" comes twice`},

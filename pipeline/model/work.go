@@ -1,10 +1,6 @@
 package model
 
-import (
-	"fmt"
-
-	"scored/pipeline/forest"
-)
+import "fmt"
 
 // What scoring the golden rows may take at a load; real bundles stay far below.
 const (
@@ -18,18 +14,9 @@ func (b *Bundle) checkWork() error {
 	if steps := b.steps(); rows*steps > maxGoldenSteps {
 		return fmt.Errorf("%d rows through %d steps are too many to score at each load", rows, steps)
 	}
-	nodes := 0
-	for _, member := range b.members {
-		nodes += member.Forest.Nodes()
-	}
-	if rows*nodes <= maxGoldenVisits { // the trees' depths need not be known
-		return nil
-	}
 	levels := 0
 	for _, member := range b.members {
-		for i := range member.Forest.Trees() {
-			levels += depth(member.Forest.Tree(i))
-		}
+		levels += member.Forest.Levels()
 	}
 	if rows*levels > maxGoldenVisits {
 		return fmt.Errorf("%d rows through trees of %d levels together are too many to score at each load", rows, levels)
@@ -50,22 +37,4 @@ func (b *Bundle) steps() int {
 		}
 	}
 	return steps
-}
-
-// depth returns how many nodes the longest way through a tree has.
-func depth(t forest.Tree) int {
-	below := make([]int, len(t.Splits)) // per split: the nodes of the longest way from it
-	of := func(child int) int {
-		if child < 0 {
-			return 1
-		}
-		return below[child]
-	}
-	for at := len(t.Splits) - 1; at >= 0; at-- { // children come after their parent
-		below[at] = 1 + max(of(t.Splits[at].Left), of(t.Splits[at].Right))
-	}
-	if len(below) == 0 {
-		return 1
-	}
-	return below[0]
 }

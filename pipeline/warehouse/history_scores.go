@@ -92,9 +92,7 @@ func (w *scoreWriter) deliver(ctx context.Context, batch []pipeline.Change, conf
 
 // sift refuses the changes whose key the table cannot hold.
 func sift(batch []pipeline.Change) (fit []pipeline.Change, refused []pipeline.Outcome) {
-	unfit := func(c pipeline.Change) bool {
-		return len(c.Key) > maxScoreKey || strings.ContainsRune(c.Key, 0) || !utf8.ValidString(c.Key)
-	}
+	unfit := func(c pipeline.Change) bool { return !fits(c.Key) }
 	if !slices.ContainsFunc(batch, unfit) {
 		return batch, nil
 	}
@@ -109,6 +107,11 @@ func sift(batch []pipeline.Change) (fit []pipeline.Change, refused []pipeline.Ou
 		})
 	}
 	return fit, refused
+}
+
+// fits says whether the table has room for a key.
+func fits(key string) bool {
+	return len(key) <= maxScoreKey && !strings.ContainsRune(key, 0) && utf8.ValidString(key)
 }
 
 // append sends a batch once, or twice where the table had to be created. The status says what the server made of it:
@@ -203,29 +206,13 @@ func (h *History) Newest(ctx context.Context, job string, below int64) iter.Seq2
 }
 
 func (h *History) newest(ctx context.Context, job string, below int64) ([]pipeline.Confirmed, error) {
-	log := h.connector.config.Log.With("job", job)
-	var newest []pipeline.Confirmed
-	err := h.restart(ctx, log, func() error {
-		s, err := h.connector.open(ctx, log)
-		if err != nil {
-			return err
-		}
-		defer s.close()
-		newest, err = h.readNewest(ctx, s, job, below)
-		if isMissing(err) {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
+	newest, err := h.confirmed(ctx, job, h.selectNewest(job, below))
 	slices.SortFunc(newest, func(a, b pipeline.Confirmed) int { return cmp.Compare(a.Key, b.Key) })
-	return newest, nil
+	return newest, err
 }
 
-// readNewest partitions by the key's length, too: to Redshift, blanks at the end of a text make no difference.
-func (h *History) readNewest(ctx context.Context, s *session, job string, below int64) ([]pipeline.Confirmed, error) {
+// selectNewest partitions by the key's length, too: to Redshift, blanks at the end of a text make no difference.
+func (h *History) selectNewest(job string, below int64) historyStatement {
 	st := historyStatement{
 		place: fmt.Sprintf("select from %s.scores", h.schema),
 		text: fmt.Sprintf(`/* scored %s history */ SELECT score_key, score, grade, model, version FROM (
@@ -236,24 +223,47 @@ WHERE recency = 1`, plain(job), h.schema),
 	}
 	st.values.text(job)
 	st.values.integer(below)
+	return st
+}
+
+// confirmed reads all rows of a statement on a session of its own. A history that does not exist is empty.
+func (h *History) confirmed(ctx context.Context, job string, st historyStatement) (all []pipeline.Confirmed, err error) {
+	log := h.connector.config.Log.With("job", job)
+	err = h.restart(ctx, log, func() error {
+		s, err := h.connector.open(ctx, log)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		all, err = h.readConfirmed(ctx, s, st)
+		if isMissing(err) {
+			return nil
+		}
+		return err
+	})
+	return all, err
+}
+
+// readConfirmed reads the rows of a statement: key, score, grade, model and version.
+func (h *History) readConfirmed(ctx context.Context, s *session, st historyStatement) ([]pipeline.Confirmed, error) {
 	ctx, cancel := h.connector.statement(ctx)
 	defer cancel()
 	reader := s.conn.ExecParams(ctx, st.text, st.values, nil, nil, nil)
-	var newest []pipeline.Confirmed
+	var all []pipeline.Confirmed
 	texts := interned{}
 	for reader.NextRow() {
-		c, err := readConfirmed(reader.Values(), texts)
+		c, err := confirmedOf(reader.Values(), texts)
 		if err != nil {
 			cancel()
 			_, _ = reader.Close()
-			return nil, fmt.Errorf("%s: row %d: %w", st.place, len(newest)+1, err)
+			return nil, fmt.Errorf("%s: row %d: %w", st.place, len(all)+1, err)
 		}
-		newest = append(newest, c)
+		all = append(all, c)
 	}
 	if _, err := reader.Close(); err != nil {
 		return nil, newQueryError(ctx, st.place, err)
 	}
-	return newest, nil
+	return all, nil
 }
 
 // interned keeps one string for all its copies: a million rows have a few grades and models.
@@ -268,7 +278,7 @@ func (in interned) text(raw []byte) string {
 	return s
 }
 
-func readConfirmed(row [][]byte, texts interned) (pipeline.Confirmed, error) {
+func confirmedOf(row [][]byte, texts interned) (pipeline.Confirmed, error) {
 	score, err := strconv.Atoi(string(row[1]))
 	if err != nil {
 		return pipeline.Confirmed{}, errUnreadable

@@ -146,7 +146,7 @@ def test_the_targets_are_judged() -> None:
 
 
 def test_the_page_has_a_place_for_every_table() -> None:
-    found = {"machine": {"processor": "a processor", "cores": 2}, "rounds": 5}
+    found = {"machine": {"processor": "a processor", "cores": 2}, "rounds": 5, "quick": False}
     engines = [
         copy.deepcopy(ours()) | {"name": n} for n in ("scored", "scored, with reasons", "leaves", "scikit-learn")
     ]

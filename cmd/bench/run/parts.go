@@ -80,11 +80,17 @@ func (w *world) parts(ctx context.Context) (*parts, error) {
 	return p, nil
 }
 
-// reasoned wants reasons with every change, where the model gives any.
+// reasoned wants reasons with 99 % of the changes: a run without them would be measured for less than it is to do. The
+// model has none for a row that nothing moved.
 func reasoned(changes []pipeline.Change) error {
-	some := slices.ContainsFunc(changes, func(c pipeline.Change) bool { return c.Reasons != "" })
-	if some && slices.ContainsFunc(changes, func(c pipeline.Change) bool { return c.Reasons == "" }) {
-		return fmt.Errorf("some of %d changes have no reasons", len(changes))
+	without := 0
+	for i := range changes {
+		if changes[i].Reasons == "" {
+			without++
+		}
+	}
+	if len(changes) == 0 || 100*without > len(changes) {
+		return fmt.Errorf("%d of %d changes have no reasons", without, len(changes))
 	}
 	return nil
 }

@@ -7,9 +7,9 @@ import (
 	"scored/pipeline"
 )
 
-// guard applies the contract to one column of the batches it is bound to. The batch belongs to the source, so values
+// rules apply the contract to one column of the batches it is bound to. The batch belongs to the source, so values
 // that change are changed in a copy.
-type guard struct {
+type rules struct {
 	at       int // the column's place in the batches
 	kind     pipeline.Kind
 	nullable bool
@@ -25,9 +25,9 @@ type guard struct {
 	listed  []bool // per text of the batch's dictionary
 }
 
-func newGuard(c Column, at int) guard {
+func newRules(c Column, at int) rules {
 	reason := func(words string) string { return fmt.Sprintf("column %q: %s", c.Name, words) }
-	g := guard{
+	r := rules{
 		at: at, kind: c.Kind(), nullable: c.Nullable, abnormal: c.Abnormal, min: -math.MaxFloat64, max: math.MaxFloat64,
 		missing:  reason("missing, and the contract does not allow that"),
 		infinite: reason("infinite"),
@@ -36,109 +36,109 @@ func newGuard(c Column, at int) guard {
 		unlisted: reason("in none of the contract's categories"),
 	}
 	if c.Min != nil {
-		g.min = *c.Min
+		r.min = *c.Min
 	}
 	if c.Max != nil {
-		g.max = *c.Max
+		r.max = *c.Max
 	}
 	if c.Abnormal != Pass && c.Categories != nil {
-		g.known = make(map[string]bool, len(c.Categories))
+		r.known = make(map[string]bool, len(c.Categories))
 		for _, category := range c.Categories {
-			g.known[category] = true
+			r.known[category] = true
 		}
 	}
-	return g
+	return r
 }
 
 // apply rejects what the contract does not allow, whether or not a feature is made of it, and returns the column as the
 // blocks are to see it: the batch's own, or a copy that is valid until the next call.
-func (g *guard) apply(column *pipeline.Column, reasons []string) *pipeline.Column {
-	if g.kind == pipeline.Text {
-		return g.texts(column, reasons)
+func (r *rules) apply(column *pipeline.Column, reasons []string) *pipeline.Column {
+	if r.kind == pipeline.Text {
+		return r.texts(column, reasons)
 	}
 	seen := column
 	for row, v := range column.Numbers {
 		switch {
-		case v >= g.min && v <= g.max:
+		case v >= r.min && v <= r.max:
 		case math.IsNaN(v):
-			if !g.nullable {
-				reject(reasons, row, g.missing)
+			if !r.nullable {
+				reject(reasons, row, r.missing)
 			}
-		case g.abnormal == Refuse:
-			reject(reasons, row, g.why(v))
+		case r.abnormal == Refuse:
+			reject(reasons, row, r.why(v))
 		default:
 			if seen == column {
-				g.numbers = append(g.numbers[:0], column.Numbers...)
-				g.changed = *column
-				g.changed.Numbers = g.numbers
-				seen = &g.changed
+				r.numbers = append(r.numbers[:0], column.Numbers...)
+				r.changed = *column
+				r.changed.Numbers = r.numbers
+				seen = &r.changed
 			}
-			g.numbers[row] = g.instead(v)
+			r.numbers[row] = r.instead(v)
 		}
 	}
 	return seen
 }
 
-func (g *guard) why(v float64) string {
+func (r *rules) why(v float64) string {
 	switch {
 	case math.IsInf(v, 0):
-		return g.infinite
-	case v < g.min:
-		return g.below
+		return r.infinite
+	case v < r.min:
+		return r.below
 	}
-	return g.above
+	return r.above
 }
 
 // instead returns what takes an abnormal number's place.
-func (g *guard) instead(v float64) float64 {
+func (r *rules) instead(v float64) float64 {
 	switch {
-	case g.abnormal == Missing:
+	case r.abnormal == Missing:
 		return math.NaN()
-	case v < g.min:
-		return g.min
+	case v < r.min:
+		return r.min
 	}
-	return g.max
+	return r.max
 }
 
 // texts looks the batch's dictionary up once, and rows by their code.
-func (g *guard) texts(column *pipeline.Column, reasons []string) *pipeline.Column {
-	if !g.nullable {
+func (r *rules) texts(column *pipeline.Column, reasons []string) *pipeline.Column {
+	if !r.nullable {
 		for row, code := range column.Codes {
 			if code == pipeline.NoText {
-				reject(reasons, row, g.missing)
+				reject(reasons, row, r.missing)
 			}
 		}
 	}
-	if g.known == nil || g.lookUp(column.Dict) {
+	if r.known == nil || r.lookUp(column.Dict) {
 		return column
 	}
 	seen := column
-	if g.abnormal == Missing {
-		g.codes = append(g.codes[:0], column.Codes...)
-		g.changed = *column
-		g.changed.Codes = g.codes
-		seen = &g.changed
+	if r.abnormal == Missing {
+		r.codes = append(r.codes[:0], column.Codes...)
+		r.changed = *column
+		r.changed.Codes = r.codes
+		seen = &r.changed
 	}
 	for row, code := range column.Codes {
 		switch {
-		case code == pipeline.NoText || g.listed[code]:
-		case g.abnormal == Missing:
-			g.codes[row] = pipeline.NoText
+		case code == pipeline.NoText || r.listed[code]:
+		case r.abnormal == Missing:
+			r.codes[row] = pipeline.NoText
 		default:
-			reject(reasons, row, g.unlisted)
+			reject(reasons, row, r.unlisted)
 		}
 	}
 	return seen
 }
 
 // lookUp fills listed and says whether every text is in a category.
-func (g *guard) lookUp(dict []string) bool {
+func (r *rules) lookUp(dict []string) bool {
 	all := true
-	g.listed = g.listed[:0]
+	r.listed = r.listed[:0]
 	for _, text := range dict {
-		known := g.known[text]
+		known := r.known[text]
 		all = all && known
-		g.listed = append(g.listed, known)
+		r.listed = append(r.listed, known)
 	}
 	return all
 }
