@@ -99,6 +99,34 @@ def test_the_positive_class_of_two_numbers_is_the_larger(labels: list[Any], tmp_
     assert exported(model, frame[["age"]], tmp_path).manifest["positive"] == str(labels[1])
 
 
+@pytest.mark.parametrize(("labels", "positive"), [([0, 1], 0), ([0, 1], 1), ([False, True], True), ([1.0, 2.0], 1.0)])
+def test_the_positive_class_may_be_given_as_training_had_it(labels: list[Any], positive: Any, tmp_path: Path) -> None:
+    frame, y = leads()
+    model = forest().fit(frame[["age"]], np.array(labels)[y])
+    assert exported(model, frame[["age"]], tmp_path, positive=positive).manifest["positive"] == str(positive)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"golden": 0}, "golden is 0: ask for at least 10 golden rows"),
+        ({"golden": 9}, "golden is 9: ask for at least 10 golden rows"),
+        ({"source": None}, "source is a NoneType: give text, or leave it out"),
+        ({"grades": [("A", 50), ("A", 0)]}, "grades need a name each"),
+    ],
+)
+def test_what_scored_would_not_load_is_not_written(
+    options: dict[str, Any], message: str, model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path
+) -> None:
+    with pytest.raises(ExportError, match=message):
+        exported(*model_and_rows, tmp_path, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_fewest_golden_rows(model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
+    assert 0 < len(exported(*model_and_rows, tmp_path, golden=10).golden()) <= 10
+
+
 def test_a_bundle_that_does_not_reproduce_its_pipeline_is_not_written(
     model_and_rows: tuple[Any, pd.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

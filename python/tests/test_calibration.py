@@ -281,3 +281,21 @@ def test_more_folds_than_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_curves_that_a_bundle_does_not_hold(calibrator: dict[str, Any], message: str) -> None:
     with pytest.raises(ExportError, match=f"step 'x': .*{message}"):
         calibration.curve("x", type("Calibrator", (), calibrator)(), complement=False)
+
+
+@pytest.mark.parametrize("last", [forest(), CalibratedClassifierCV(forest(), cv=3)], ids=["forest", "calibrated"])
+def test_refused_rows_are_found_by_one_tree_of_each_forest(last: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    strict = pipeline(("region", OneHotEncoder(), ["region"]), ("age", "passthrough", ["age"]))
+    fit, rows = fitted(Pipeline([strict.steps[0], ("last", last)]), ["region", "age"])
+    rows.loc[[3, 50, 51, 199], "region"] = "elsewhere"
+    model = calibration.Model(fit, None)
+    whole, batches = model._serial.predict_proba, []
+
+    def counted(frame: pd.DataFrame) -> Any:
+        batches.append(len(frame))
+        return whole(frame)
+
+    monkeypatch.setattr(model._serial, "predict_proba", counted)
+    p = model.probabilities(rows)
+    assert batches == [200, 196]
+    np.testing.assert_array_equal(p, [answer(fit, rows.iloc[[i]]) for i in range(len(rows))])

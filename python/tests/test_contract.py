@@ -190,11 +190,11 @@ def swapped(contract: list[dict[str, Any]]) -> None:
     "change",
     [
         without("min", 30.0), without("max", 50.5), without("max", 40.0), without("max", 6.0), without("min", 1.0),
-        without("abnormal", "clip"), without("abnormal", "missing"), passing, swapped,
+        without("abnormal", "clip"), without("abnormal", "missing"), passing, swapped, nullable,
     ],
     ids=[
         "min of clip", "max of clip", "max of missing", "max of refuse", "min of refuse", "clip", "missing", "pass",
-        "swap",
+        "swap", "nullable",
     ],
 )  # fmt: skip
 def test_an_evaluator_without_a_rule_fails_on_golden_rows(change: Any, ruled: Bundle) -> None:

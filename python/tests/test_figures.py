@@ -110,15 +110,23 @@ def test_rows_without_a_label_count_in_no_gain() -> None:
     ],
 )
 def test_labels_are_known_by_class(labels: Any, classes: list[Any], index: int, expected: list[float]) -> None:
-    np.testing.assert_array_equal(positives_of(labels, len(labels), np.array(classes), index), expected)
+    np.testing.assert_array_equal(positives_of(labels, labels.index, np.array(classes), index), expected)
 
 
 def test_labels_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ExportError, match="there are 2 labels for 3 rows"):
-        positives_of(pd.Series([0, 1]), 3, np.array([0, 1]), 1)
+        positives_of(pd.Series([0, 1]), pd.RangeIndex(3), np.array([0, 1]), 1)
     with pytest.raises(ExportError, match="the label of row 1 is none of the model's classes, 0, 1: give") as caught:
-        positives_of(pd.Series([0, 4711]), 2, np.array([0, 1]), 1)
+        positives_of(pd.Series([0, 4711]), pd.RangeIndex(2), np.array([0, 1]), 1)
     assert "4711" not in str(caught.value)
+
+
+def test_labels_in_another_order_than_the_rows_are_refused() -> None:
+    classes, rows = np.array([0, 1]), pd.Index([7, 3, 5])
+    with pytest.raises(ExportError, match=r"rows' index in another order: give labels.loc\[rows.index\]"):
+        positives_of(pd.Series([0, 0, 1], index=[3, 5, 7]), rows, classes, 1)
+    for index in (rows, [0, 1, 2], [7, 3, 4], [3, 3, 7]):
+        assert positives_of(pd.Series([1, 0, 0], index=index), rows, classes, 1).tolist() == [1, 0, 0]
 
 
 def test_figures_are_of_the_rows_that_were_scored(tmp_path: Path) -> None:

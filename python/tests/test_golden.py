@@ -15,6 +15,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, MaxAbsScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from scored_export import ExportError
 from scored_export.golden import BEYOND, EXTREMES, FLOAT32_MAX
 from scored_export.inverse import beside, crossings
 from scored_export.reference import Array, Bundle, Forest
@@ -52,6 +53,22 @@ def failures(bundle: Bundle) -> int:
 
 def test_the_reference_evaluator_passes(bundle: Bundle) -> None:
     assert failures(bundle) == 0
+
+
+def test_an_infinite_number_is_refused_though_the_pipeline_answers(tmp_path: Path) -> None:
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    mixed = make_pipeline(SimpleImputer(strategy="most_frequent"), codes)
+    model, rows = fitted(pipeline(("both", mixed, ["region", "seats"]), ("age", "passthrough", ["age"])))
+    rows.loc[0, "seats"] = np.inf
+    assert not np.isnan(answer(model, rows.iloc[[0]]))
+    written = exported(model, rows, tmp_path, golden=400)
+    infinite = [p for row, p in written.golden() if row["seats"] in (np.inf, -np.inf)]
+    assert len(infinite) > 1, "one of the rows, and one made"
+    assert set(infinite) == {None}
+    assert failures(written) == 0
+    rows["seats"] = np.inf
+    with pytest.raises(ExportError, match="every row that the pipeline takes holds an infinite number"):
+        exported(model, rows, tmp_path)
 
 
 class NoCast(Forest):

@@ -150,13 +150,6 @@ STEPS: dict[str, tuple[Callable[[], Any], str]] = {
         ),
         "column 'same': the pipeline refuses its unknown categories",
     ),
-    "infinity let through": (
-        lambda: pipeline(
-            ("both", make_pipeline(SimpleImputer(strategy="most_frequent"), OrdinalEncoder(
-                handle_unknown="use_encoded_value", unknown_value=-1)), ["region", "seats"])
-        ),
-        "column 'seats': the pipeline answers for an infinite number",
-    ),
     "empty text as a category": (
         lambda: pipeline(("hot", OneHotEncoder(categories=[["", "north"]], handle_unknown="ignore"), ["region"])),
         "column 'region': has empty text as a category",

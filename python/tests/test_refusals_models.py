@@ -55,6 +55,17 @@ class Sampler(BaseEstimator):  # type: ignore[misc]
         return X
 
 
+class MyForest(RandomForestClassifier):  # type: ignore[misc]
+    pass
+
+
+class Squared(Pipeline):  # type: ignore[misc]
+    """A pipeline that predicts otherwise than its steps do."""
+
+    def predict_proba(self, X: Any, **params: Any) -> Any:
+        return super().predict_proba(X, **params) ** 2
+
+
 def fit(model: Any) -> Callable[[pd.DataFrame, Any], Any]:
     return lambda X, y: model.fit(X, y)
 
@@ -79,7 +90,27 @@ MODELS: dict[str, tuple[Callable[[pd.DataFrame, Any], Any], str]] = {
     "XGBoost": (fit(XGBClassifier()), f"step 'forest' is a XGBClassifier: .*{BOOSTED}"),
     "tree": (
         fit(make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=2))),
-        "step 'decisiontreeclassifier' is a .*the same tree",
+        "step 'decisiontreeclassifier' is a .*one tree, trained anew",
+    ),
+    "subclass": (
+        fit(MyForest(2)),
+        r'is a MyForest: .*a subclass, .*: use RandomForestClassifier\(class_weight="balanced_subsample"\)',
+    ),
+    "tuple": (
+        lambda X, y: (forest().fit(X, y), ["age"]),
+        "step 'forest' is a tuple: .*: give the fitted pipeline itself",
+    ),
+    "dict": (
+        lambda X, y: {"model": forest().fit(X, y)},
+        "step 'forest' is a dict: .*: give the fitted pipeline itself",
+    ),
+    "pipeline with a mind of its own": (
+        fit(Squared([("fill", SimpleImputer()), ("forest", forest())])),
+        "the Squared predicts otherwise than its steps do: export its steps as a plain Pipeline",
+    ),
+    "the same, calibrated": (
+        fit(CalibratedClassifierCV(Squared([("fill", SimpleImputer()), ("forest", forest())]), cv=2)),
+        "the CalibratedClassifierCV predicts otherwise than its steps do",
     ),
     "regressor": (fit(RandomForestRegressor(2)), "is a RandomForestRegressor: .*on two classes, the outcome"),
     "search": (fit(GridSearchCV(forest(), {"max_depth": [2]}, cv=2)), "is a GridSearchCV: .*best_estimator_"),

@@ -40,6 +40,8 @@ TOLERANCE = 1e-9
 CALIBRATED_TOLERANCE = 1e-12
 VERIFIED_ROWS = 5000
 LINE = 100
+# Fewer could leave every family of golden rows without a share.
+MIN_GOLDEN = 10
 MAX_GOLDEN, MAX_GOLDEN_FEATURES, MAX_MANIFEST = 100_000, 1 << 26, 8 << 20
 GOLDEN, MANIFEST, DIGEST = "golden.csv", "manifest.json", "manifest.sha256"
 
@@ -68,7 +70,7 @@ def export_bundle(
     out_dir: str | os.PathLike[str],
     *,
     name: str,
-    positive: str | None = None,
+    positive: str | float | None = None,
     period: str,
     training: Mapping[str, Any] | None = None,
     grades: Iterable[tuple[str, int]] = GRADES,
@@ -108,13 +110,17 @@ def export_bundle(
         raise ExportError(
             f"the name {name!r} is not lower case letters, digits and _, beginning with a letter, at most 40"
         )
+    if not isinstance(source, str):
+        raise ExportError(f"source is a {type(source).__name__}: give text, or leave it out")
+    if golden < MIN_GOLDEN:
+        raise ExportError(f"golden is {golden}: ask for at least {MIN_GOLDEN} golden rows, a bundle is proven by them")
     cutoffs = checked_grades(grades)
     model, raw, frame, members, notes, contract = prepared(pipeline, rows, positive, columns)
     reasons = notes.reasons()
     p = contract.probabilities(frame)
     if np.isnan(p).all():
         raise ExportError("the contract refuses every row: widen the limits in the columns file")
-    truth = None if labels is None else positives_of(labels, len(rows), model.classes, model.positive_index)
+    truth = None if labels is None else positives_of(labels, rows.index, model.classes, model.positive_index)
     limit = min(golden, MAX_GOLDEN, MAX_GOLDEN_FEATURES // max(m.trees.features for m in members))
     gold, gold_p = golden_rows(frame, p, contract, [(m.blocks, m.member.oracle) for m in members], limit, seed)
 
@@ -176,13 +182,21 @@ class Prepared(NamedTuple):
     contract: Contract
 
 
-def prepared(pipeline: Any, rows: pd.DataFrame, positive: str | None, columns: Mapping[str, Any] | None) -> Prepared:
+def prepared(
+    pipeline: Any, rows: pd.DataFrame, positive: str | float | None, columns: Mapping[str, Any] | None
+) -> Prepared:
     """Return what a pipeline takes and does, found out by asking it about the rows."""
     model = Model(pipeline, positive)
     raw, frame = raw_columns(rows, model)
     notes = notes_of(columns or {}, raw)
-    answered = np.flatnonzero(~np.isnan(model.probabilities(frame)))
-    members = carried(model, raw, frame.iloc[answered[:20]].reset_index(drop=True))
+    p = model.probabilities(frame)
+    answered = frame[~np.isnan(p)]
+    model.check_given(answered, p[~np.isnan(p)])
+    # A pipeline may answer for an infinite number, and the contract lets none through.
+    finite = answered[~np.isinf(answered.select_dtypes("float64")).any(axis=1)]
+    if finite.empty:
+        raise ExportError("every row that the pipeline takes holds an infinite number, which scored rejects")
+    members = carried(model, raw, finite[:20].reset_index(drop=True))
     contract = contract_of(notes, [m.blocks for m in members], model)
     return Prepared(model, raw, frame, members, notes, contract)
 
@@ -238,6 +252,8 @@ def checked_grades(grades: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     descending = all(a > b for a, b in pairwise(cutoffs))
     if not out or not descending or cutoffs[-1] != 0 or cutoffs[0] > 100 or not all(grade for grade, _ in out):
         raise ExportError(f"grades need cut-offs from at most 100 down to 0, each below the one before: {out}")
+    if len({grade for grade, _ in out}) < len(out):
+        raise ExportError(f"grades need a name each: {out}")
     return out
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from .ask import KINDS, Floats, Oracle, asked, column_names, in_one_thread, positive_class
+from .ask import KINDS, Floats, Oracle, asked, column_names, in_one_thread, one_tree, positive_class
 from .errors import ExportError
 
 MAX_MEMBERS = 64
+# Threads add up in any order.
+SAME = 1e-12
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class Member:
 class Model:
     """A fitted model, asked in one thread, and the members it is the mean of."""
 
-    def __init__(self, model: Any, positive: str | None) -> None:
+    def __init__(self, model: Any, positive: str | float | None) -> None:
+        self._given = model
         steps, (where, last) = flattened("", model)
         if type(last) is CalibratedClassifierCV:
             check_calibrated(where, last)
@@ -74,13 +79,14 @@ class Model:
                 calibrated(steps, f"{where}/{i}", each, complement=self.positive_index == 0)
                 for i, each in enumerate(last.calibrated_classifiers_, 1)
             ]
-            self._serial = piped(steps, where, serial_calibrated(last))
+            self._serial = piped(steps, where, with_forests(last, in_one_thread))
+            self._brief = piped(steps, where, with_forests(last, one_tree))
         else:
             oracle = Oracle(piped(steps, where, last), positive)
             self.classes = oracle.forest.classes_
             self.positive, self.positive_index = oracle.positive, oracle.positive_index
             self.members = [Member(oracle, None)]
-            self._serial = oracle.serial
+            self._serial, self._brief = oracle.serial, oracle.brief
         self.columns = column_names(model)
         self.kind = KINDS[type(self.members[0].oracle.forest)]
 
@@ -91,7 +97,16 @@ class Model:
 
     def probabilities(self, frame: pd.DataFrame) -> Floats:
         """Return the positive class's probability per row, NaN where the model refuses the row."""
-        return asked(self._serial, frame, self.positive_index)
+        return asked(self._serial, frame, self.positive_index, self._brief)
+
+    def check_given(self, frame: pd.DataFrame, p: Floats) -> None:
+        """Refuse a model that does otherwise than its steps do on rows: a class of one's own may."""
+        given = asked(self._given, frame, self.positive_index)
+        if not (np.abs(given - p) <= SAME).all():
+            raise ExportError(
+                f"the {type(self._given).__name__} predicts otherwise than its steps do: export its steps as a plain "
+                "Pipeline"
+            )
 
 
 def flattened(where: str, model: Any) -> tuple[list[tuple[str, Any]], tuple[str, Any]]:
@@ -161,13 +176,13 @@ def curve(where: str, calibrator: Any, *, complement: bool) -> Calibration:
     return Sigmoid(a, b, complement)
 
 
-def serial_calibrated(step: Any) -> Any:
-    """Return a CalibratedClassifierCV whose forests run in one thread."""
+def with_forests(step: Any, changed: Callable[[Any], Any]) -> Any:
+    """Return a CalibratedClassifierCV with its forests changed."""
     out = copy.copy(step)
     out.calibrated_classifiers_ = []
     for each in step.calibrated_classifiers_:
         one = copy.copy(each)
         inner, (name, forest) = flattened("", each.estimator)
-        one.estimator = piped(inner, name, in_one_thread(forest))
+        one.estimator = piped(inner, name, changed(forest))
         out.calibrated_classifiers_.append(one)
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -82,12 +83,17 @@ def gains(p: Floats, positives: npt.NDArray[Any]) -> dict[str, Any] | None:
     return {"positives": total, "captured": [{"top": top, "share": share} for top, share in shares]}
 
 
-def positives_of(labels: pd.Series, rows: int, classes: npt.NDArray[Any], index: int) -> npt.NDArray[Any]:
+def positives_of(labels: pd.Series, rows: pd.Index, classes: npt.NDArray[Any], index: int) -> npt.NDArray[Any]:
     """Return 1 for the positive class, 0 for another one, NaN without a label."""
-    if len(labels) != rows:
-        raise ExportError(f"there are {len(labels)} labels for {rows} rows: give one per row, in the same order")
+    if len(labels) != len(rows):
+        raise ExportError(f"there are {len(labels)} labels for {len(rows)} rows: give one per row, in the same order")
+    if isinstance(labels, pd.Series) and not labels.index.equals(rows) and Counter(labels.index) == Counter(rows):
+        raise ExportError(
+            "the labels hold the rows' index in another order: give labels.loc[rows.index], or, if they are in the "
+            "rows' order, labels.set_axis(rows.index)"
+        )
     known = classes.tolist()
-    out = np.full(rows, np.nan)
+    out = np.full(len(rows), np.nan)
     for i, label in enumerate(labels.tolist()):
         if pd.isna(label):
             continue

@@ -68,12 +68,6 @@ class Hardener:
 
     def hardened(self, block: Block) -> Block:
         """Return the block with `refuse` where a later step refuses what this one gives."""
-        name = block.column
-        if block.kind == "number" and not (self.refused(name, np.inf) and self.refused(name, -np.inf)):
-            raise ExportError(
-                f"column {name!r}: the pipeline answers for an infinite number, which scored rejects: give number "
-                "columns a step of their own, apart from text"
-            )
         table = block.table
         if table is None:
             return block

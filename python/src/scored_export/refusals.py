@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -51,6 +52,7 @@ LATER = (
     "forest on the same columns meanwhile"
 )
 TWO_CLASSES = "train a RandomForestClassifier on two classes, the outcome and the rest"
+ANEW = "one tree, trained anew"
 MODELS = {
     "HistGradientBoostingClassifier": LATER,
     "GradientBoostingClassifier": LATER,
@@ -60,8 +62,8 @@ MODELS = {
     "CatBoostClassifier": LATER,
     "Booster": LATER,
     "AdaBoostClassifier": "train a RandomForestClassifier on the same columns",
-    "DecisionTreeClassifier": "train RandomForestClassifier(1, bootstrap=False, max_features=None), the same tree",
-    "ExtraTreeClassifier": "train ExtraTreesClassifier(1), the same tree",
+    "DecisionTreeClassifier": f"train RandomForestClassifier(1, bootstrap=False, max_features=None): {ANEW}",
+    "ExtraTreeClassifier": f"train ExtraTreesClassifier(1): {ANEW}",
     "RandomForestRegressor": TWO_CLASSES,
     "ExtraTreesRegressor": TWO_CLASSES,
     "HistGradientBoostingRegressor": TWO_CLASSES,
@@ -117,7 +119,12 @@ def check_fitted(where: str, step: Any) -> None:
 def refused_model(where: str, model: Any) -> ExportError:
     """Return the error for a last step that is no forest of classes."""
     kind = type(model).__name__
-    if kind in MODELS:
+    parent = next((p.__name__ for p in (RandomForestClassifier, ExtraTreesClassifier) if isinstance(model, p)), None)
+    if parent is not None:
+        instead = f'it is a subclass, which may do anything: use {parent}(class_weight="balanced_subsample")'
+    elif isinstance(model, tuple | list | dict):
+        instead = "give the fitted pipeline itself"
+    elif kind in MODELS:
         instead = MODELS[kind]
     elif hasattr(model, "best_estimator_"):
         instead = "export its best_estimator_"
