@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -39,11 +40,11 @@ func (e *explainer) view(ctx context.Context, at time.Time) (*view, error) {
 		v.rejected = fmt.Sprintf("duplicate key: %d rows have it", w.found)
 		return v, nil
 	}
-	if _, rejected := w.scorer.Score(&w.row, nil, nil, nil); len(rejected) > 0 {
-		v.rejected = rejected[0].Reason
+	v.Explanation, err = e.bundle.Explain(&w.row, 0)
+	if rejected, ok := errors.AsType[*model.RejectedError](err); ok {
+		v.rejected = rejected.Reason
 		return v, nil
 	}
-	v.Explanation, err = e.bundle.Explain(&w.row, 0)
 	return v, err
 }
 
@@ -59,17 +60,17 @@ func (v *view) problem(job configs.Job) error {
 
 // wanted keeps the one row of a dataprep result that has the key.
 type wanted struct {
-	model  pipeline.Model
-	key    string
-	scorer pipeline.Scorer
-	row    pipeline.Batch
-	rows   int
-	found  int
+	model pipeline.Model
+	key   string
+	row   pipeline.Batch
+	rows  int
+	found int
 }
 
-func (w *wanted) Begin(columns []pipeline.Column) (err error) {
+// Begin refuses columns that do not fit before the rows are read.
+func (w *wanted) Begin(columns []pipeline.Column) error {
 	w.rows, w.found, w.row = 0, 0, pipeline.Batch{}
-	w.scorer, err = w.model.Bind(columns)
+	_, err := w.model.Bind(columns)
 	return err
 }
 
