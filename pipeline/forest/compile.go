@@ -109,6 +109,19 @@ func (c *compiler) slot(feature int32, missingLeft bool) int {
 	return at
 }
 
+// asked lists the features that have slots, in the order of their first.
+func (c *compiler) asked() []asked {
+	var list []asked
+	for i, s := range c.forest.slots[ownSlots:] {
+		at := i + ownSlots
+		twin := c.slots[slot{feature: s.feature, missing: ^s.missing}]
+		if twin == 0 || at < twin {
+			list = append(list, asked{feature: s.feature, slot: int32(at), twin: int32(twin), missing: s.missing})
+		}
+	}
+	return list
+}
+
 // fillLeaves gives each tree the table of its leaves' distinct values, once these are known.
 func (f *Forest) fillLeaves() {
 	index, total := map[uint64]uint32{}, 0

@@ -47,8 +47,11 @@ func (f *Forest) fold(sums []float64, rows int, out []float64) {
 	for row := range rows {
 		from := sums[row/half*half*len(f.slots)+row%half:]
 		to := out[row*f.features : (row+1)*f.features]
-		for i, s := range f.slots[ownSlots:] {
-			to[s.feature] += from[(i+ownSlots)*half]
+		for _, a := range f.asked {
+			to[a.feature] = from[a.slot*half]
+			if a.twin > 0 {
+				to[a.feature] += from[a.twin*half]
+			}
 		}
 		for feature := range to {
 			to[feature] /= trees

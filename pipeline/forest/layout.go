@@ -7,6 +7,7 @@ type Forest struct {
 	features int
 	trees    []tree
 	slots    []slot
+	asked    []asked
 
 	// Per node of all trees, in the order of their compilation; the first belongs to no tree.
 	values []float64
@@ -40,6 +41,13 @@ type slot struct {
 	missing uint32
 }
 
+// asked is a feature that splits ask for, with its slot and the key of its missing values there. Its second slot, the twin,
+// has the opposite one; 0 if there is none.
+type asked struct {
+	feature, slot, twin int32
+	missing             uint32
+}
+
 // Rows walk a tree by halves of a group together. A group's keys of a slot fill a cache line.
 const (
 	half      = 8
@@ -62,9 +70,8 @@ const (
 
 // keyOf returns a number's key.
 func keyOf(v float32) uint32 {
-	bits := math.Float32bits(v)
-	sign := uint32(int32(bits) >> 31)
-	return 1<<31 + ((bits &^ (1 << 31)) ^ sign) - sign
+	bits := math.Float32bits(v + 0) // -0 becomes 0
+	return bits ^ (uint32(int32(bits)>>31) | 1<<31)
 }
 
 // wideNode is a node of the general layout. A row whose key in the slot is at most the node's key goes to the place

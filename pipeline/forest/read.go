@@ -232,6 +232,7 @@ func (p *parser) compile() error {
 		}, p.place[first:end])
 		first = end
 	}
+	p.forest.asked = c.asked()
 	p.feature, p.threshold, p.left, p.right, p.missingLeft, p.parent = nil, nil, nil, nil, nil, nil
 	return nil
 }

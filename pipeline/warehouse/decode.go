@@ -89,12 +89,38 @@ func numberDecoder(oid uint32, format int16) func([]byte) (float64, error) {
 // parseFloat reads decimal text, NaN and Infinity. The conversion to a string stays on the stack for what fits 32 bytes.
 func parseFloat(bits int) func([]byte) (float64, error) {
 	return func(raw []byte) (float64, error) {
+		if v, ok := shortWhole(raw); ok && bits == 64 {
+			return v, nil
+		}
 		v, err := strconv.ParseFloat(string(raw), bits)
 		if err != nil && !errors.Is(err, strconv.ErrRange) {
 			return 0, errUnreadable
 		}
 		return v, nil // out of range v is an infinity: the row's fault, which the contract finds, and not the run's
 	}
+}
+
+// shortWhole reads whole numbers of up to 15 digits, which are exact, in a third of the time that strconv takes. Most
+// features are counts and flags. -0 is not whole.
+func shortWhole(raw []byte) (v float64, ok bool) {
+	digits := raw
+	if len(raw) > 0 && raw[0] == '-' {
+		digits = raw[1:]
+	}
+	if len(digits) == 0 || len(digits) > 15 {
+		return 0, false
+	}
+	n := int64(0)
+	for _, c := range digits {
+		if c -= '0'; c > 9 {
+			return 0, false
+		}
+		n = 10*n + int64(c)
+	}
+	if len(digits) == len(raw) {
+		return float64(n), true
+	}
+	return float64(-n), n > 0
 }
 
 func binaryFloat4(raw []byte) (float64, error) {

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"encoding/binary"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -72,6 +73,22 @@ func TestTextBeyondTheLargestFloat(t *testing.T) {
 	} {
 		if got, err := numberDecoder(tt.oid, textFormat)([]byte(tt.raw)); err != nil || !sameBits(got, tt.want) {
 			t.Errorf("type %d, %.10s...: %v, %v; want %v", tt.oid, tt.raw, got, err, tt.want)
+		}
+	}
+}
+
+// As strconv reads them, which tells what is next to a decimal text.
+func TestNumbersInText(t *testing.T) {
+	for _, text := range []string{
+		"0", "-0", "7", "-7", "007", "999999999999999", "-999999999999999", "1000000000000001", "9007199254740993",
+		"123456789012345678901234567890", "16777217", "-16777217", "0.1", "-1.5e30", "", "-", "--1", "1-", "12a", "1 ", "NaN",
+	} {
+		for oid, bits := range map[uint32]int{pgtype.Int8OID: 64, pgtype.Float8OID: 64, pgtype.NumericOID: 64, pgtype.Float4OID: 32} {
+			want, wantErr := strconv.ParseFloat(text, bits)
+			got, err := numberDecoder(oid, textFormat)([]byte(text))
+			if (err == nil) != (wantErr == nil) || err == nil && !sameBits(got, want) {
+				t.Errorf("type %d, %q: %v, %v; want %v, %v", oid, text, got, err, want, wantErr)
+			}
 		}
 	}
 }
