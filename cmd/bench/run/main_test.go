@@ -34,7 +34,7 @@ func TestASmallRunIsMeasured(t *testing.T) {
 	for _, line := range []string{
 		`2000 rows x 5 columns, [89]\d changes, scalers@[0-9a-f]{8}; median of 1`,
 		` +drain alone .*`, ` +score alone, 2 goroutines .*`, ` +read and score .*`, ` +whole: read, score, reasons, decide .*`,
-		`the whole takes \d+\.\d\d x the slower of draining and scoring`,
+		`the whole takes \d+\.\d\d x the slower of draining and scoring; the CPU time of these two, shared by \d+ cores, is \d+\.\d\d x`,
 		`memory of a process that makes the whole run: at most [1-9]\d* MiB \(2000 rows, [89]\d changes, .*\)`,
 	} {
 		if !regexp.MustCompile("(?m)^" + line + "$").MatchString(out.String()) {

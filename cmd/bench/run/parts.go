@@ -206,8 +206,10 @@ func (p *parts) print(out io.Writer, w *world, f footprint) {
 			float64(c.allocations)/float64(p.rows))
 	}
 	_ = table.Flush()
-	slower := max(p.drain.seconds(), p.score.seconds())
-	fmt.Fprintf(out, "the whole takes %.2f x the slower of draining and scoring\n", p.whole.seconds()/slower)
+	slower, cores := max(p.drain.seconds(), p.score.seconds()), runtime.NumCPU()
+	drain, score := p.drain.median(), p.score.median()
+	fmt.Fprintf(out, "the whole takes %.2f x the slower of draining and scoring; the CPU time of these two, shared by %d cores, is %.2f x\n",
+		p.whole.seconds()/slower, cores, (drain.cpu+drain.server+score.cpu)/float64(cores)/slower)
 	fmt.Fprintf(out, "memory of a process that makes the whole run: at most %.0f MiB (%d rows, %d changes, %.2f s)\n", f.PeakMiB, f.Rows,
 		f.Changes, f.Seconds)
 }
