@@ -17,13 +17,13 @@ const scorers = 2
 // collector scores batches on goroutines of its own, while the source reads the next ones. One batch more than there are
 // scorers goes round between them and the source.
 type collector struct {
-	model     Model
-	foresight *foresight // nil: no score gets reasons
-	progress  func(stage string, done, total int)
-	reading   *reading      // nil while nothing is read
-	rows      int           // of the reading
-	waiting   time.Duration // how long the source waited for a scorer
-	err       error         // what Add returned
+	model    Model
+	recall   *recall
+	progress func(stage string, done, total int)
+	reading  *reading      // nil while nothing is read
+	rows     int           // of the reading
+	waiting  time.Duration // how long the source waited for a scorer
+	err      error         // what Add returned
 }
 
 // reading is what the source gives from one Begin to the next.
@@ -101,7 +101,7 @@ func (c *collector) Begin(columns []Column) error {
 	r := &reading{filled: make(chan numbered), free: make(chan Batch, scorers), failed: make(chan struct{})}
 	for _, scorer := range bound {
 		r.scorers.Go(func() {
-			if err := catch(func() error { return r.work(scorer, c.foresight) }); err != nil {
+			if err := catch(func() error { return r.work(scorer, c.recall) }); err != nil {
 				r.fail(err)
 			}
 		})
@@ -160,16 +160,16 @@ func (c *collector) drop() {
 }
 
 // work scores batches until there are no more.
-func (r *reading) work(scorer Scorer, foresight *foresight) error {
+func (r *reading) work(scorer Scorer, recall *recall) error {
 	var due func(Score) bool
-	if foresight != nil {
-		due = foresight.due
+	if recall.reasons {
+		due = recall.due
 	}
 	var scores []Score
 	for batch := range r.filled {
 		var rejected []Rejection
 		scores, rejected = scorer.Score(&batch.Batch, due, scores[:0], nil)
-		if err := foresight.failed(); err != nil {
+		if err := recall.failed(); err != nil {
 			return err
 		}
 		r.keep(batch.number, slices.Clone(scores), rejected)

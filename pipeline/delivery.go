@@ -12,11 +12,12 @@ import (
 // delivery brings one run's changes to one target.
 type delivery struct {
 	*Runner
-	log       *slog.Logger
-	run       *Run
-	target    Target
-	compare   Decide
-	confirmed func(context.Context) iter.Seq2[Confirmed, error] // what the changes are held against
+	log     *slog.Logger
+	run     *Run
+	target  Target
+	compare Decide
+	// confirmed is what the scores are compared with; doubtful if the ledger was told, in this run, to doubt all of it.
+	confirmed func(ctx context.Context, doubtful bool) iter.Seq2[Confirmed, error]
 	counts    Delivery
 	deciding  time.Duration
 	refused   []RefusedRow
@@ -59,7 +60,7 @@ func (d *delivery) send(ctx context.Context, scores []Score, full bool) error {
 	if err := d.settle(ctx); err != nil {
 		return err
 	}
-	decision, err := d.decide(ctx, scores)
+	decision, err := d.decide(ctx, scores, changed || full)
 	if err != nil {
 		return err
 	}
@@ -103,9 +104,9 @@ func (d *delivery) settle(ctx context.Context) error {
 	}
 }
 
-func (d *delivery) decide(ctx context.Context, scores []Score) (Decision, error) {
+func (d *delivery) decide(ctx context.Context, scores []Score, doubtful bool) (Decision, error) {
 	start := time.Now()
-	decision, err := d.compare(d.run, d.Model.Name(), scores, d.confirmed(ctx))
+	decision, err := d.compare(d.run, d.Model.Name(), scores, d.confirmed(ctx, doubtful))
 	d.deciding = time.Since(start)
 	if err != nil {
 		return decision, fmt.Errorf("compare with what was confirmed: %w", err)

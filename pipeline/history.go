@@ -43,7 +43,7 @@ func (w *work) keepScores(ctx context.Context, scores []Score) (err error) {
 		if err := w.publishEarlier(ctx); err != nil {
 			return err
 		}
-		d.confirmed = func(ctx context.Context) iter.Seq2[Confirmed, error] {
+		d.confirmed = func(ctx context.Context, _ bool) iter.Seq2[Confirmed, error] {
 			return history.Newest(ctx, w.Job, w.run.Version)
 		}
 	}

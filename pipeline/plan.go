@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"iter"
 	"time"
 )
 
@@ -28,34 +27,20 @@ func (r *Runner) DryRun(ctx context.Context, req Request) (*Plan, error) {
 		return nil, err
 	}
 	s := r.summary(run)
-	scores, rejected, err := r.score(ctx, run, req.Full, s)
+	recall := r.recall(ctx, req.Full)
+	defer recall.end()
+	scores, rejected, err := r.score(ctx, run, recall, s)
 	if err != nil {
 		return nil, err
 	}
 	plan := &Plan{Read: s.Read, Scored: s.Scored, Rejected: rejected}
-	for _, t := range r.Targets {
+	for i, t := range r.Targets {
 		name := t.Sink.Name()
-		confirmed, _, err := r.foreseen(ctx, t, req.Full)
-		if err != nil {
-			return nil, err
-		}
-		decision, err := r.Decide(run, r.Model.Name(), scores, confirmed)
+		decision, err := r.Decide(run, r.Model.Name(), scores, recall.of(i, recall.targets[i].doubtful))
 		if err != nil {
 			return nil, fmt.Errorf("compare with what %s confirmed: %w", name, err)
 		}
 		plan.Targets = append(plan.Targets, TargetPlan{Target: name, Decision: decision})
 	}
 	return plan, nil
-}
-
-// doubted is what [Ledger.Doubt] would make of the entries.
-func doubted(confirmed iter.Seq2[Confirmed, error]) iter.Seq2[Confirmed, error] {
-	return func(yield func(Confirmed, error) bool) {
-		for c, err := range confirmed {
-			c.Unsure = true
-			if !yield(c, err) {
-				return
-			}
-		}
-	}
 }

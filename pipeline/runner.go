@@ -91,12 +91,14 @@ func (w *work) guard(part func() error) (err error) {
 
 // do reads, scores and delivers.
 func (w *work) do(ctx context.Context) error {
-	scores, rejected, err := w.score(ctx, w.run, w.full, w.summary)
+	recall := w.recall(ctx, w.full)
+	defer recall.end()
+	scores, rejected, err := w.score(ctx, w.run, recall, w.summary)
 	w.rejected, w.drained = rejected, err == nil
 	if err != nil {
 		return err
 	}
-	err = w.deliverAll(ctx, scores)
+	err = w.deliverAll(ctx, scores, recall)
 	if err != nil && ctx.Err() != nil { // it was told to stop; a history that can't be reached any more is no news
 		return err
 	}
@@ -141,11 +143,12 @@ func (r *Runner) summary(run *Run) *Summary {
 	}
 }
 
-// score drains the source and scores what it gives; the scores come back in ascending order of key, each key once.
-func (r *Runner) score(ctx context.Context, run *Run, full bool, s *Summary) ([]Score, []Rejection, error) {
+// score drains the source and scores what it gives; the scores come back in ascending order of key, each key once. By then
+// all that the targets confirmed is read, too.
+func (r *Runner) score(ctx context.Context, run *Run, recall *recall, s *Summary) ([]Score, []Rejection, error) {
 	r.progress("read and score", 0, 0)
 	start := time.Now()
-	scores, rejected, err := r.drain(ctx, run, full, s)
+	scores, rejected, err := r.drain(ctx, run, recall, s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -165,14 +168,11 @@ func (r *Runner) score(ctx context.Context, run *Run, full bool, s *Summary) ([]
 }
 
 // drain scores the rows as they are read. Once it returns, nothing of it goes on.
-func (r *Runner) drain(ctx context.Context, run *Run, full bool, s *Summary) ([]Score, []Rejection, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	foresight := r.foresee(ctx, full)
-	c := &collector{model: r.Model, foresight: foresight, progress: r.progress}
+func (r *Runner) drain(ctx context.Context, run *Run, recall *recall, s *Summary) ([]Score, []Rejection, error) {
+	c := &collector{model: r.Model, recall: recall, progress: r.progress}
 	defer func() {
-		cancel()
+		recall.end() // scorers may wait for it
 		c.drop()
-		foresight.end()
 	}()
 	start := time.Now()
 	err := r.Source.Read(ctx, run, c)
@@ -183,6 +183,9 @@ func (r *Runner) drain(ctx context.Context, run *Run, full bool, s *Summary) ([]
 		return nil, nil, c.err
 	case err != nil:
 		return nil, nil, fmt.Errorf("read dataprep result: %w", err)
+	}
+	if err := recall.wait(); err != nil {
+		return nil, nil, err
 	}
 	return c.finish()
 }
@@ -215,10 +218,11 @@ func unique(scores []Score, rejected []Rejection) ([]Score, []Rejection) {
 }
 
 // deliverAll goes through the targets; one that fails does not keep the others from theirs.
-func (w *work) deliverAll(ctx context.Context, scores []Score) error {
+func (w *work) deliverAll(ctx context.Context, scores []Score, recall *recall) error {
 	var errs []error
-	for _, t := range w.Targets {
+	for i, t := range w.Targets {
 		d := w.delivery(t, w.Decide)
+		d.confirmed = func(_ context.Context, doubtful bool) iter.Seq2[Confirmed, error] { return recall.of(i, doubtful) }
 		start := time.Now()
 		ts, err := d.deliver(ctx, scores, w.full)
 		w.summary.Stages.Decide += d.deciding.Milliseconds()
@@ -237,7 +241,9 @@ func (w *work) delivery(t Target, decide Decide) *delivery {
 	name := t.Sink.Name()
 	return &delivery{
 		Runner: w.Runner, log: w.log.With("target", name), run: w.run, target: t, compare: decide,
-		confirmed: func(ctx context.Context) iter.Seq2[Confirmed, error] { return w.Ledger.Confirmed(ctx, w.Job, name) },
+		confirmed: func(ctx context.Context, _ bool) iter.Seq2[Confirmed, error] {
+			return w.Ledger.Confirmed(ctx, w.Job, name)
+		},
 	}
 }
 

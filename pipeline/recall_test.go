@@ -198,6 +198,57 @@ func TestReasonsReachTheTargetWithTheChangesOnly(t *testing.T) {
 	}
 }
 
+// What the ledger had when the run began is what scores are compared with, entry by entry, and it is read once.
+func TestScoresAreComparedWithWhatTheLedgerHad(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 7))
+	run, err := pipeline.NewRun("lead_scoring", pipeline.Request{AsOf: asOf}, 0, asOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := 0
+	ledger := &states{memory: newMemory(), confirmed: map[string][]pipeline.Confirmed{}, reshaped: map[string]bool{"reshaped": true}}
+	ledger.before = func() { reads++ }
+	r := runner(five(), ledger)
+	for _, name := range []string{"org", "reshaped", "empty"} {
+		r.Targets = append(r.Targets, pipeline.Target{Sink: &org{name: name}, Reasons: name == "org"})
+		for i := range 3000 {
+			if name != "empty" {
+				ledger.confirmed[name] = append(ledger.confirmed[name], entry(random, fmt.Sprintf("%.*s%04d", i%3, "é\x00", i), run))
+			}
+		}
+	}
+	var compared [][]pipeline.Confirmed
+	r.Decide = func(_ *pipeline.Run, _ string, _ []pipeline.Score, confirmed iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
+		var all []pipeline.Confirmed
+		for c, err := range confirmed {
+			if err != nil {
+				return pipeline.Decision{}, err
+			}
+			all = append(all, c)
+		}
+		compared = append(compared, all)
+		return pipeline.Decision{}, nil
+	}
+	for _, full := range []bool{false, true} {
+		compared, reads = nil, 0
+		if _, err := r.DryRun(t.Context(), pipeline.Request{AsOf: asOf, Full: full}); err != nil {
+			t.Fatal(err)
+		}
+		for i, target := range r.Targets {
+			want := slices.Clone(ledger.confirmed[target.Sink.Name()])
+			for n := range want {
+				want[n].Unsure = want[n].Unsure || full || i == 1
+			}
+			if !slices.Equal(compared[i], want) {
+				t.Errorf("full %t: %s was compared with something else", full, target.Sink.Name())
+			}
+		}
+		if reads != len(r.Targets) {
+			t.Errorf("the ledger of %d targets was read %d times", len(r.Targets), reads)
+		}
+	}
+}
+
 func TestALedgerThatCannotBeReadEndsTheRunWhileItReads(t *testing.T) {
 	broken := errors.New("disk I/O error")
 	sink := &org{}
