@@ -26,7 +26,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the children are ended, too
 
     shapes = (forests.T50, forests.D12, forests.UL5, forests.UL1)
-    effort = Effort(rounds=3, seconds=0.5, build=False) if given.quick else Effort(rounds=5, seconds=1.0, build=True)
+    effort = Effort(rounds=5, seconds=0.3, build=False) if given.quick else Effort(rounds=9, seconds=0.5, build=True)
     found: dict[str, Any] = {"machine": machine(), "quick": given.quick, "rounds": effort.rounds, "forests": []}
     failed: dict[str, str] = {}
     for shape in shapes:
