@@ -187,7 +187,8 @@ func (r *reading) keep(number int, scores []Score, rejected []Rejection) {
 	}
 }
 
-// fail keeps the first error, which ends the reading at the next batch.
+// fail keeps the first error. It ends the reading at the next batch, or, as long as the other scorer is free for one, soon
+// after: Add takes whichever it finds.
 func (r *reading) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,7 +16,6 @@ import (
 
 	"scored/cmd/sandbox/world"
 	"scored/configs"
-	"scored/pipeline/feature"
 )
 
 // explained is what explain --json prints.
@@ -193,11 +192,7 @@ func TestExplain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := feature.NewPlan(contract, []feature.Block{{Column: "visits_7d"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := plan.Bind(columns); err != nil {
+		if _, err := contract.Bind(columns); err != nil {
 			t.Error(err)
 		}
 	})

@@ -77,13 +77,17 @@ func (e *explainer) given(ctx context.Context, at time.Time) (scores []pipeline.
 	if e.history == nil {
 		return nil, "no history is kept (warehouse.history_schema is empty)", nil
 	}
-	below := at.Truncate(time.Second).Add(time.Second).UnixMilli() * 1000 // no run is as of a fraction of a second
+	below := at.Add(time.Second).UnixMilli() * 1000 // instants are whole seconds
 	scores, err = e.history.ScoresOf(ctx, e.job.Name, e.key, below, 2)
 	if ctx.Err() != nil {
 		return nil, "", ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Sprintf("the history can't be read: %v", err), nil
+		unknown = fmt.Sprintf("the history can't be read: %v", err)
+		if hint := pipeline.HintOf(err); hint != "" {
+			unknown += "; " + hint
+		}
+		return nil, unknown, nil
 	}
 	return scores, "", nil
 }

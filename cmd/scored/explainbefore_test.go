@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,6 +100,25 @@ func movedOnce(t *testing.T, w *world.World, then, is map[string]string, run tim
 	}
 	t.Fatal("no lead of the sample has a score that moved once")
 	return ""
+}
+
+// closed is a history that nobody may read.
+type closed struct{ hint string }
+
+func (c closed) ScoresOf(context.Context, string, string, int64, int) ([]pipeline.Confirmed, error) {
+	return nil, fmt.Errorf("select: %w", &pipeline.Problem{Err: errors.New("permission denied"), Hint: c.hint})
+}
+
+func TestExplainSaysWhatToDoAboutTheHistory(t *testing.T) {
+	for _, tt := range []struct{ hint, want string }{
+		{"grant select on scored.scores", "the history can't be read: select: permission denied; grant select on scored.scores"},
+		{"", "the history can't be read: select: permission denied"},
+	} {
+		e := &explainer{history: closed{tt.hint}}
+		if _, unknown, err := e.given(t.Context(), time.Now()); err != nil || unknown != tt.want {
+			t.Errorf("got %q and %v, want %q", unknown, err, tt.want)
+		}
+	}
 }
 
 // Which of the history's newest two scores is before the explained one, 71 A as of noon.

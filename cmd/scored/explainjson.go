@@ -19,7 +19,8 @@ type storyJSON struct {
 	Probability float64      `json:"probability"`
 	Forest      float64      `json:"forest_probability"`
 	Bias        float64      `json:"bias"`
-	ShapBias    float64      `json:"shap_bias"`
+	ShapBias    *float64     `json:"shap_bias"`           // null, as every shap, where there are no SHAP values
+	ShapNote    string       `json:"shap_note,omitempty"` // why there are none
 	Reasons     string       `json:"reasons"`
 	Columns     []columnJSON `json:"columns"`
 	Targets     []targetJSON `json:"targets"`
@@ -28,11 +29,11 @@ type storyJSON struct {
 }
 
 type columnJSON struct {
-	Column string  `json:"column"`
-	Value  *string `json:"value"` // null where it is missing
-	Path   float64 `json:"path"`
-	Shap   float64 `json:"shap"`
-	Banned bool    `json:"banned"`
+	Column string   `json:"column"`
+	Value  *string  `json:"value"` // null where it is missing
+	Path   float64  `json:"path"`
+	Shap   *float64 `json:"shap"`
+	Banned bool     `json:"banned"`
 }
 
 type targetJSON struct {
@@ -65,11 +66,17 @@ type changedJSON struct {
 }
 
 func (s *story) json(out io.Writer) error {
+	shap := func(v float64) *float64 {
+		if s.NoShap != "" {
+			return nil
+		}
+		return &v
+	}
 	o := storyJSON{Job: s.job, Key: s.key, AsOf: s.asOf, Model: s.model, Score: s.Score.Score, Grade: s.Grade, Probability: s.Probability,
-		Forest: s.Forest, Bias: s.Bias, ShapBias: s.ShapBias, Reasons: s.Reasons, Columns: []columnJSON{}, Targets: []targetJSON{},
+		Forest: s.Forest, Bias: s.Bias, ShapBias: shap(s.ShapBias), ShapNote: s.NoShap, Reasons: s.Reasons, Columns: []columnJSON{}, Targets: []targetJSON{},
 		BeforeNote: s.lack, Before: []beforeJSON{}}
 	for _, c := range sorted(s.Explanation) {
-		o.Columns = append(o.Columns, columnJSON{c.Name, orNull(c), c.Path, c.Shap, c.Banned})
+		o.Columns = append(o.Columns, columnJSON{c.Name, orNull(c), c.Path, shap(c.Shap), c.Banned})
 	}
 	for _, h := range s.holds {
 		j := targetJSON{Target: h.target, Note: h.note(s.asOf)}

@@ -49,20 +49,30 @@ func sorted(e *model.Explanation) []model.ExplainedColumn {
 func (s *story) printContributions(out io.Writer) {
 	printTable(out, func(w io.Writer) {
 		fmt.Fprintln(w, "COLUMN\tVALUE\tPATH\tSHAP\t")
+		shap := func(v float64) string {
+			if s.NoShap != "" {
+				return "-"
+			}
+			return signed(v)
+		}
 		paths, shaps := s.Bias, s.ShapBias
 		for _, c := range sorted(s.Explanation) {
 			note := ""
 			if c.Banned {
 				note = "banned: never a reason"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", cut(printable(c.Name), 40), s.shown(c, valueWidth), signed(c.Path), signed(c.Shap), note)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", cut(printable(c.Name), 40), s.shown(c, valueWidth), signed(c.Path), shap(c.Shap), note)
 			paths, shaps = paths+c.Path, shaps+c.Shap
 		}
 		fmt.Fprintf(w, "\t\t\t\t\n")
-		fmt.Fprintf(w, "bias\tbefore any split\t%s\t%s\t\n", signed(s.Bias), signed(s.ShapBias))
-		fmt.Fprintf(w, "sum\tthe forest's probability\t%s\t%s\t\n", signed(paths), signed(shaps))
+		fmt.Fprintf(w, "bias\tbefore any split\t%s\t%s\t\n", signed(s.Bias), shap(s.ShapBias))
+		fmt.Fprintf(w, "sum\tthe forest's probability\t%s\t%s\t\n", signed(paths), shap(shaps))
 	})
 	fmt.Fprintln(out, "\nPATH: how the splits on the column moved the probability, on this row's way through the trees; reasons are made of it.")
+	if s.NoShap != "" {
+		fmt.Fprintln(out, "SHAP "+s.NoShap)
+		return
+	}
 	fmt.Fprintln(out, "SHAP: the column's Shapley value in the same forest, exact (path-dependent TreeSHAP); where the two differ, trust it.")
 }
 

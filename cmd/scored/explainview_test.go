@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
 
 	"scored/configs"
 	"scored/pipeline"
+	"scored/pipeline/model"
 )
 
 // takesAll is a model that binds to any columns and scores nothing.
@@ -63,6 +65,51 @@ func TestAKeyWithoutAScoreSaysWhy(t *testing.T) {
 		err := tt.view.problem(job)
 		if !strings.Contains(err.Error(), tt.want) || pipeline.HintOf(err) == "" || exitCode(err) != exitFailed {
 			t.Errorf("%v, hint %q", err, pipeline.HintOf(err))
+		}
+	}
+}
+
+// Without SHAP values there is all the rest, and why they are missing.
+func TestAStoryWithoutShap(t *testing.T) {
+	for _, why := range []string{"", "not computed: tree 0: a path asks 2000 features, more than 1024"} {
+		s := story{key: "L1", model: "m@12345678", Explanation: &model.Explanation{
+			Columns: []model.ExplainedColumn{{Name: "visits", Value: "7", Path: 0.25}}, Bias: 0.5, Forest: 0.75, NoShap: why,
+			Score: pipeline.Score{Score: 91, Grade: "A", Probability: 0.75},
+		}}
+		if why == "" {
+			s.ShapBias, s.Columns[0].Shap = 0.625, 0.125
+		}
+		var text, object bytes.Buffer
+		s.print(&text)
+		if err := s.json(&object); err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Score    int
+			Bias     float64
+			ShapBias *float64 `json:"shap_bias"`
+			ShapNote string   `json:"shap_note"`
+			Columns  []struct {
+				Path float64
+				Shap *float64
+			}
+		}
+		decode(t, object.String(), &got)
+		if got.Score != 91 || got.Bias != 0.5 || got.Columns[0].Path != 0.25 || got.ShapNote != why ||
+			(got.ShapBias == nil) != (why != "") || (got.Columns[0].Shap == nil) != (why != "") {
+			t.Errorf("%q: got %s", why, &object)
+		}
+		if why == "" && (*got.ShapBias != 0.625 || *got.Columns[0].Shap != 0.125) {
+			t.Errorf("got %s", &object)
+		}
+		want := []string{"+0.125000", "+0.625000", "SHAP: the column's"}
+		if why != "" {
+			want = []string{"+0.250000  -\n", "+0.750000  -\n", "\nSHAP not computed: tree 0: "}
+		}
+		for _, want := range append(want, "91, grade A", "PATH: ") {
+			if !strings.Contains(text.String(), want) {
+				t.Errorf("%q: it lacks %q:\n%s", why, want, &text)
+			}
 		}
 	}
 }

@@ -126,6 +126,19 @@ func TestTheSelectListOfAHostileContractIsOneSelect(t *testing.T) {
 	}
 }
 
+// Whatever a name holds, no terminal obeys it, and the list says that the name is another.
+func TestTheSelectListOfNamesThatCannotBePrinted(t *testing.T) {
+	for _, name := range []string{"visits\x1b[2J", "a\nb", "\u202evisits", "a\u009b2Jb", `"` + "\x07"} {
+		var out bytes.Buffer
+		printSelect(&out, "m@12345678", "lead_key", feature.Contract{{Name: name, Type: "number", Abnormal: "refuse"}})
+		text := out.String()
+		if printable(strings.ReplaceAll(text, "\n", " ")) != strings.ReplaceAll(text, "\n", " ") ||
+			strings.Count(text, "-- NOT its name") != 1 || strings.Count(text, "\n") != strings.Count(text, "\n    ")+strings.Count(text, "\n--")+2 {
+			t.Errorf("%q:\n%q", name, text)
+		}
+	}
+}
+
 func TestModelVerify(t *testing.T) {
 	golden := filepath.Join(sampleBundle, "golden.csv")
 	scored(t, "model", "verify", "--rows", golden, sampleBundle).want(t, exitOK, "0 wrong", "bit for bit", "\nok\n")
@@ -147,7 +160,7 @@ func TestModelVerify(t *testing.T) {
 			}
 			return row
 		})
-		r := scored(t, "model", "verify", "--rows", path, sampleBundle).want(t, exitFailed, "1 wrong", "line 6:", "NOT the model")
+		r := scored(t, "model", "verify", "--rows", path, sampleBundle).want(t, exitFailed, "1 wrong", "line 6:", "NOT the model", "\n  -> ")
 		if strings.Contains(r.out+r.log, "0.123456789") {
 			t.Errorf("it repeats a value:\n%s%s", r.out, r.log)
 		}
@@ -182,7 +195,7 @@ func TestModelVerify(t *testing.T) {
 		{"no probability", without, exitConfiguration, []string{"probability", "->"}},
 		{"a wrong column", renamed, exitConfiguration, []string{"distance_km", "->"}},
 		{"text for a number", letters, exitConfiguration, []string{"line 4", "distance_km", "->"}},
-		{"no such file", "nowhere.csv", exitConfiguration, []string{"nowhere.csv", "->"}},
+		{"no such file", "nowhere.csv", exitConfiguration, []string{"nowhere.csv", "-> --rows names the CSV file"}},
 		{"a folder", sampleBundle, exitConfiguration, []string{"->"}},
 		{"no file named", "", exitUsage, []string{"--rows"}},
 	} {

@@ -39,9 +39,13 @@ func printSelect(out io.Writer, model, key string, contract feature.Contract) {
 	}
 }
 
-// selected is one column of the list, and what is said of it.
+// selected is one column of the list, and what is said of it. A name that a terminal would obey can't be given as it is.
 func selected(name, typ, what string) [2]string {
-	quoted := identifier(name)
+	shown := printable(name)
+	if shown != name {
+		what = "NOT its name, which has characters that can't be printed: rename the column and train anew; " + what
+	}
+	quoted := identifier(shown)
 	return [2]string{fmt.Sprintf("CAST(%s AS %s) AS %s", quoted, typ, quoted), what}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,8 +26,8 @@ func modelVerifyCommand(config *string) *cobra.Command {
 		Long: "verify scores the rows of a CSV file through the whole path, from raw values to the probability, and compares with\n" +
 			"the column probability, which holds what the fitted pipeline gave (refused for a row that it refused). The file has\n" +
 			"the contract's columns under their names, in any order; other columns are ignored, so a file of scored dataset with\n" +
-			"that column added will do. Exit code 0: all rows agree within the bundle's tolerance; 1: some do not; 78: the bundle\n" +
-			"or the file can't be used.\n\n" + whichBundle,
+			"that column added will do. Exit code 0: all rows agree within the bundle's tolerance; 1: some do not; 75: it was\n" +
+			"interrupted; 78: the bundle or the file can't be used.\n\n" + whichBundle,
 		Args: oneBundle,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if rows == "" {
@@ -36,7 +37,7 @@ func modelVerifyCommand(config *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v, wrong, err := verify(b, rows)
+			v, wrong, err := verify(cmd.Context(), b, rows)
 			if err != nil {
 				return err
 			}
@@ -62,30 +63,27 @@ type wrongLine struct {
 	Problem string `json:"problem"`
 }
 
-func verify(b *chosen, path string) (v model.Verification, wrong []wrongLine, err error) {
+// verify stops where it is when ctx ends.
+func verify(ctx context.Context, b *chosen, path string) (v model.Verification, wrong []wrongLine, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return v, nil, unreadableRows(err)
+		return v, nil, &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("read rows: %w", err),
+			Hint: "--rows names the CSV file with the rows: it must be there, and yours to read"}
 	}
 	defer f.Close()
+	defer context.AfterFunc(ctx, func() { f.Close() })() // the next read fails, also one that waits
 	v, err = b.Verify(f, func(line int, problem string) {
 		if len(wrong) < wrongLines {
 			wrong = append(wrong, wrongLine{line, problem})
 		}
 	})
-	if err != nil {
-		return v, nil, unreadableRows(fmt.Errorf("%s: %w", path, err))
+	switch {
+	case ctx.Err() != nil:
+		return v, nil, fmt.Errorf("read rows: %s: %w", path, ctx.Err())
+	case err != nil:
+		return v, nil, fmt.Errorf("read rows: %s: %w", path, err)
 	}
 	return v, wrong, nil
-}
-
-// unreadableRows is the problem of a file that can't be compared with: nothing is known of the model then.
-func unreadableRows(err error) error {
-	if pipeline.ClassOf(err) != 0 {
-		return fmt.Errorf("read rows: %w", err)
-	}
-	return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("read rows: %w", err),
-		Hint: "the file must be CSV with a header: the contract's columns (scored model contract lists them) and probability"}
 }
 
 func printVerified(out io.Writer, b *chosen, path string, v model.Verification, wrong []wrongLine) {
@@ -101,6 +99,8 @@ func printVerified(out io.Writer, b *chosen, path string, v model.Verification, 
 	}
 	if v.Wrong > 0 {
 		fmt.Fprintln(out, "NOT the model that gave these probabilities, or not from these values")
+		fmt.Fprintln(out, "  -> scored model show tells when it was trained, and from which revision. If that is the one: give the values as")
+		fmt.Fprintln(out, "     scored dataset wrote them, not as a notebook changed them. If it still is wrong, export the model again")
 	} else {
 		fmt.Fprintln(out, "ok")
 	}

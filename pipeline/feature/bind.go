@@ -8,9 +8,9 @@ import (
 	"scored/pipeline"
 )
 
-// Bind matches columns with the contract, by name and in whatever order. Its error, a [pipeline.Configuration] problem,
+// Bind matches columns with a valid contract, by name and in whatever order. Its error, a [pipeline.Configuration] problem,
 // lists every column that is missing, retyped, repeated or surplus.
-func (p *Plan) Bind(columns []pipeline.Column) (*Transformer, error) {
+func (c Contract) Bind(columns []pipeline.Column) (*Gate, error) {
 	places := make(map[string]int, len(columns))
 	var wrong []string
 	for i, column := range columns {
@@ -20,8 +20,8 @@ func (p *Plan) Bind(columns []pipeline.Column) (*Transformer, error) {
 		}
 		places[column.Name] = i
 	}
-	all := make([]rules, len(p.contract))
-	for i, want := range p.contract {
+	all := make([]rules, len(c))
+	for i, want := range c {
 		at, ok := places[want.Name]
 		switch {
 		case !ok:
@@ -46,8 +46,16 @@ func (p *Plan) Bind(columns []pipeline.Column) (*Transformer, error) {
 				"or train and export the model again on what the script gives now",
 		}
 	}
-	return &Transformer{
-		plan: p, rules: all,
-		seen: make([]*pipeline.Column, len(all)), tables: make([][]outcome, len(p.blocks)),
-	}, nil
+	return &Gate{rules: all, seen: make([]*pipeline.Column, len(all))}, nil
+}
+
+// Behind returns a transformer of what a gate of the plan's contract admits. All behind one gate are made before its first
+// batch.
+func (p *Plan) Behind(gate *Gate) *Transformer {
+	for _, b := range p.blocks {
+		if b.texts != nil {
+			gate.tables++
+		}
+	}
+	return &Transformer{plan: p, gate: gate, tables: make([][]outcome, len(p.blocks))}
 }

@@ -41,13 +41,22 @@ func compile(column Column, steps []Step) (*program, error) {
 	}}
 	for i := range steps {
 		if err := c.add(&steps[i]); err != nil {
-			return nil, fmt.Errorf("step %d (%s): %w", i+1, steps[i].Op, err)
+			return nil, fmt.Errorf("step %d (%s): %w", i+1, Shown(steps[i].Op), err)
 		}
 	}
 	if c.kind == pipeline.Text {
 		return nil, errors.New("text needs an encoder: one_hot, ordinal or is_missing")
 	}
 	return c.program, nil
+}
+
+// Shown returns a word of a bundle as a message shows it. A known word stays as it is; whoever wrote the file may have put
+// one there that a terminal obeys, or megabytes: these come in quotes, escaped and cut.
+func Shown(word string) string {
+	if quoted := fmt.Sprintf("%.60q", word); quoted != `"`+word+`"` {
+		return quoted
+	}
+	return word
 }
 
 // add checks a step and adds it to the program.

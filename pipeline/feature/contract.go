@@ -10,6 +10,9 @@ import (
 	"scored/pipeline"
 )
 
+// maxNameBytes is how long Redshift lets a column's name be.
+const maxNameBytes = 127
+
 // Contract is what a model expects of a row: the raw columns in training order.
 type Contract []Column
 
@@ -42,8 +45,8 @@ func (c Column) Kind() pipeline.Kind {
 	return pipeline.Unsupported
 }
 
-// Validate checks that there are columns, that no two have one name, and that the rules of each belong to its type and
-// do not contradict each other.
+// Validate checks that there are columns, that each has a name of its own, which Redshift can hold, and that the rules of
+// each belong to its type and do not contradict each other.
 func (c Contract) Validate() error {
 	if len(c) == 0 {
 		return errors.New("has no columns")
@@ -53,6 +56,8 @@ func (c Contract) Validate() error {
 		switch {
 		case column.Name == "":
 			return fmt.Errorf("column %d has no name", i+1)
+		case len(column.Name) > maxNameBytes:
+			return fmt.Errorf("column %d has a name of %d bytes, and Redshift's have at most %d", i+1, len(column.Name), maxNameBytes)
 		case seen[column.Name]:
 			return fmt.Errorf("column %q comes twice", column.Name)
 		case column.Kind() == pipeline.Unsupported:

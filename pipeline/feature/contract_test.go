@@ -33,9 +33,11 @@ func TestContractIsRefused(t *testing.T) {
 		contract Contract
 		want     string
 	}{
-		{"empty", nil, "contract: has no columns"},
-		{"no name", Contract{{Type: "number"}}, "contract: column 1 has no name"},
-		{"twice", Contract{number("a"), text("a")}, `contract: column "a" comes twice`},
+		{"empty", nil, "has no columns"},
+		{"no name", Contract{{Type: "number"}}, "column 1 has no name"},
+		{"a name too long", Contract{number("a"), number(strings.Repeat("é", 64))},
+			"column 2 has a name of 128 bytes, and Redshift's have at most 127"},
+		{"twice", Contract{number("a"), text("a")}, `column "a" comes twice`},
 		{"type", Contract{{Name: "a", Type: "unsupported"}}, `column "a" has type "unsupported", neither number nor text`},
 
 		{"no rule", with(number("a"), func(c *Column) { c.Abnormal = "" }),
@@ -64,10 +66,16 @@ func TestContractIsRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := NewPlan(tt.contract, nil); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if err := tt.contract.Validate(); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got error %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestContractTakesTheLongestName(t *testing.T) {
+	if err := (Contract{number(strings.Repeat("a", maxNameBytes))}).Validate(); err != nil {
+		t.Error(err)
 	}
 }
 

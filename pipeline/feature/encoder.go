@@ -121,7 +121,7 @@ func (e *encoder) rule(oneHot bool, r *Rule, reason string) (outcome, error) {
 	}
 	takesValue := r.Action == "slot" || r.Action == "code"
 	if !takesValue && (r.Slot != nil || r.Code != nil) {
-		return zeros, fmt.Errorf("%s takes nothing", r.Action)
+		return zeros, fmt.Errorf("%s takes nothing", Shown(r.Action))
 	}
 	switch {
 	case r.Action == "refuse":
@@ -133,7 +133,7 @@ func (e *encoder) rule(oneHot bool, r *Rule, reason string) (outcome, error) {
 	case r.Action == "slot" && oneHot, r.Action == "code" && !oneHot:
 		return e.outcome(oneHot, r.Slot, r.Code, 0)
 	}
-	return zeros, fmt.Errorf("the action %q is not one of this operation", r.Action)
+	return zeros, fmt.Errorf("the action %.60q is not one of this operation", r.Action)
 }
 
 // checkValue checks that a value is given once, and as the kind that the step takes.

@@ -45,7 +45,8 @@ func FuzzPlan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, rules, transform string, v float64, s string) {
 		var contract Contract
 		var blocks []Block
-		if json.Unmarshal([]byte(rules), &contract) != nil || json.Unmarshal([]byte(transform), &blocks) != nil {
+		if json.Unmarshal([]byte(rules), &contract) != nil || json.Unmarshal([]byte(transform), &blocks) != nil ||
+			contract.Validate() != nil {
 			return
 		}
 		plan, err := NewPlan(contract, blocks)
@@ -70,6 +71,14 @@ func checkPlan(t *testing.T, plan *Plan, blocks []Block, columns []pipeline.Colu
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkBound(t, bound, blocks, columns, rows)
+	withoutTables(bound)
+	checkBound(t, bound, blocks, columns, rows)
+}
+
+func checkBound(t *testing.T, bound *Transformer, blocks []Block, columns []pipeline.Column, rows int) {
+	t.Helper()
+	plan := bound.plan
 	dst := make([]float32, rows*plan.Width())
 	reasons := bound.Transform(batch(rows, columns...), dst)
 	places := plan.contract.index()

@@ -1,10 +1,9 @@
 package feature
 
 import (
+	"math"
 	"slices"
 	"testing"
-
-	"math"
 
 	"scored/pipeline"
 )
@@ -52,12 +51,25 @@ func transformer(t testing.TB, contract Contract, blocks []Block, columns []pipe
 	return bound
 }
 
+// Bind returns a transformer behind a gate of its own.
+func (p *Plan) Bind(columns []pipeline.Column) (*Transformer, error) {
+	gate, err := p.contract.Bind(columns)
+	if err != nil {
+		return nil, err
+	}
+	return p.Behind(gate), nil
+}
+
 // Transform fills all rows of a batch at once.
 func (t *Transformer) Transform(batch *pipeline.Batch, dst []float32) []string {
-	reasons := t.Begin(batch)
+	reasons := t.gate.Admit(batch)
+	t.Begin()
 	t.Fill(0, batch.Rows(), dst)
 	return reasons
 }
+
+// withoutTables lets a transformer look every row's text up, as if there were more blocks than may have tables.
+func withoutTables(t *Transformer) { t.gate.tables = maxOutcomes + 1 }
 
 func same(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(a, b float32) bool { return a == b || a != a && b != b })

@@ -22,12 +22,9 @@ type planned struct {
 	first  int
 }
 
-// NewPlan checks the blocks against the contract: columns exist and have the kind that their steps take, each step takes
-// what the one before gives, slots lie within the width, categories differ, and numbers are finite.
+// NewPlan checks the blocks against the contract, which is valid: columns exist and have the kind that their steps take,
+// each step takes what the one before gives, slots lie within the width, categories differ, and numbers are finite.
 func NewPlan(contract Contract, blocks []Block) (*Plan, error) {
-	if err := contract.Validate(); err != nil {
-		return nil, fmt.Errorf("contract: %w", err)
-	}
 	p := &Plan{contract: contract}
 	places := contract.index()
 	for i, block := range blocks {

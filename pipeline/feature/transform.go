@@ -2,6 +2,7 @@ package feature
 
 import (
 	"math"
+	"slices"
 
 	"scored/pipeline"
 )
@@ -9,48 +10,32 @@ import (
 // tileRows is how many rows all blocks fill before the next: their features stay in the first-level caches.
 const tileRows = 128
 
-// Transformer turns batches that have the columns it was bound to into features. It keeps scratch memory: one goroutine
-// at a time.
+// Transformer turns the batches that its gate admits into features. It keeps scratch memory: one goroutine at a time.
 type Transformer struct {
-	plan    *Plan
-	rules   []rules            // per column of the contract
-	seen    []*pipeline.Column // per column of the contract: this batch's, after the contract
-	tables  [][]outcome        // per block of a text column: per text of the batch's dictionary, the missing one first
-	reasons []string           // per row of the batch
+	plan   *Plan
+	gate   *Gate
+	tables [][]outcome // per block of a text column: per text of the batch's dictionary, the missing one first; may be empty
 
-	values  []float64 // what a block's steps work on
-	because []string  // per value of a dictionary
+	values   []float64 // what a block's steps work on
+	because  []string  // per outcome of a table
+	outcomes []outcome // per row of a tile, where a block has no table
 }
-
-// missingKey is the reason of a row that nobody could be told about.
-const missingKey = "missing key"
 
 // Column returns the batch's own values of a column of the contract, as they came.
 func (t *Transformer) Column(batch *pipeline.Batch, i int) *pipeline.Column {
-	return &batch.Columns[t.rules[i].at]
+	return t.gate.column(batch, i)
 }
 
-// Begin applies the contract to a batch, which must not change while [Transformer.Fill] makes features of its rows. It
-// returns a reason per row, "" for a row that can be scored, to which Fill adds. A reason names the column and the rule,
-// never the value. The result is valid until the next Begin.
-func (t *Transformer) Begin(batch *pipeline.Batch) []string {
-	t.reasons = t.reasons[:0]
-	for _, key := range batch.Keys {
-		reason := ""
-		if key == "" {
-			reason = missingKey
-		}
-		t.reasons = append(t.reasons, reason)
-	}
-	for i := range t.rules {
-		t.seen[i] = t.rules[i].apply(t.Column(batch, i), t.reasons)
-	}
+// Begin takes the batch that the gate admitted last. It looks up the texts of its dictionaries, but for those too long to
+// keep a table of: their rows are looked up one by one.
+func (t *Transformer) Begin() {
+	most := t.gate.maxTexts()
 	for i, b := range t.plan.blocks {
-		if b.texts != nil {
-			t.tables[i] = b.lookUp(t, t.tables[i][:0], t.seen[b.column].Dict)
+		t.tables[i] = t.tables[i][:0]
+		if dict := t.gate.seen[b.column].Dict; b.texts != nil && len(dict) < most {
+			t.tables[i] = b.lookUp(t, t.tables[i], dict)
 		}
 	}
-	return t.reasons
 }
 
 // Fill writes the features of the batch's rows from start to before end into dst, a row-major matrix of at least (end -
@@ -67,8 +52,13 @@ func (t *Transformer) fillTile(start, end int, dst []float32) {
 	clear(dst)
 	for i := range t.plan.blocks {
 		b := &t.plan.blocks[i]
-		out := tile{features: dst[b.first:], width: t.plan.Width(), reasons: t.reasons[start:end]}
-		switch seen := t.seen[b.column]; {
+		out := tile{features: dst[b.first:], width: t.plan.Width(), reasons: t.gate.reasons[start:end]}
+		switch seen := t.gate.seen[b.column]; {
+		case b.texts != nil && len(t.tables[i]) == 0:
+			t.outcomes = b.lookUpRows(t, t.outcomes[:0], seen.Codes[start:end], seen.Dict)
+			for row := range t.outcomes {
+				out.put(row, &t.outcomes[row])
+			}
 		case b.texts != nil:
 			out.putCodes(seen.Codes[start:end], t.tables[i])
 		case len(b.steps) == 0:
@@ -142,10 +132,29 @@ func (p *program) finish(values []float64, missing float64, out tile) {
 
 // lookUp appends the outcomes of a missing text and of a dictionary's texts.
 func (p *program) lookUp(t *Transformer, table []outcome, dict []string) []outcome {
-	table = append(table, p.texts.missing)
+	table = append(slices.Grow(table, 1+len(dict)), p.texts.missing)
 	for _, text := range dict {
 		table = append(table, p.texts.text(text))
 	}
+	p.settle(t, table)
+	return table
+}
+
+// lookUpRows appends the outcome of each row's text.
+func (p *program) lookUpRows(t *Transformer, outcomes []outcome, codes []int32, dict []string) []outcome {
+	for _, code := range codes {
+		o := p.texts.missing
+		if code != pipeline.NoText {
+			o = p.texts.text(dict[code])
+		}
+		outcomes = append(outcomes, o)
+	}
+	p.settle(t, outcomes)
+	return outcomes
+}
+
+// settle takes what the texts' encoder gave through the program's other steps.
+func (p *program) settle(t *Transformer, table []outcome) {
 	if len(p.steps) > 0 || p.oneHot != nil {
 		p.runTable(t, table)
 	}
@@ -154,7 +163,6 @@ func (p *program) lookUp(t *Transformer, table []outcome, dict []string) []outco
 			o.reason = p.tooBig
 		}
 	}
-	return table
 }
 
 // runTable takes the numbers in table through the program's steps.

@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -166,7 +167,8 @@ func TestFillGivesTheRowsAskedFor(t *testing.T) {
 	want := make([]float32, rows*width)
 	reasons := slices.Clone(bound.Transform(b, want))
 	for _, piece := range []int{1, 7, tileRows - 1, tileRows, tileRows + 1, rows - 1} {
-		got := bound.Begin(b)
+		got := bound.gate.Admit(b)
+		bound.Begin()
 		for start := 0; start < rows; start += piece {
 			end := min(start+piece, rows)
 			dst := slices.Repeat([]float32{-9}, (end-start)*width+1)
@@ -217,7 +219,87 @@ func TestTransformAllocatesNothingPerBatch(t *testing.T) {
 	}
 	bound, b := transformer(t, contract, blocks, columns), batch(3, columns...)
 	dst := make([]float32, 3*bound.plan.Width())
-	if n := testing.AllocsPerRun(50, func() { bound.Transform(b, dst) }); n != 0 {
-		t.Errorf("%v allocations", n)
+	for range 2 {
+		if n := testing.AllocsPerRun(50, func() { bound.Transform(b, dst) }); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+		withoutTables(bound)
+	}
+}
+
+// The blocks of a text column, of all plans behind a gate, keep tables of no more than maxOutcomes texts together.
+func TestTablesTakeBoundedMemory(t *testing.T) {
+	const plans, blocks, texts = 3, 500, 8000
+	dict := make([]string, texts)
+	for i := range dict {
+		dict[i] = fmt.Sprint("text ", i)
+	}
+	column := text1("t", "x")
+	column.Dict = dict
+	contract := Contract{text("t")}
+	gate, err := contract.Bind([]pipeline.Column{column})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var transformers []*Transformer
+	for range plans {
+		plan, err := NewPlan(contract, slices.Repeat([]Block{{Column: "t", Steps: []Step{isMissing}}}, blocks))
+		if err != nil {
+			t.Fatal(err)
+		}
+		transformers = append(transformers, plan.Behind(gate))
+	}
+	for _, length := range []int{100, texts, maxOutcomes/(plans*blocks) - 1} {
+		column.Dict = dict[:length]
+		gate.Admit(batch(1, column))
+		kept, held := 0, 0
+		for _, transformer := range transformers {
+			transformer.Begin()
+			for _, table := range transformer.tables {
+				kept += len(table)
+				held += cap(table)
+			}
+		}
+		want := plans * blocks * (length + 1)
+		if want > maxOutcomes {
+			want = 0
+		}
+		if kept != want || held > maxOutcomes*5/4 {
+			t.Errorf("%d texts: tables of %d outcomes, want %d; memory for %d", length, kept, want, held)
+		}
+	}
+}
+
+// Whoever comes first behind a gate gives a row its reason, after the contract's.
+func TestTransformersBehindAGateShareReasons(t *testing.T) {
+	contract := Contract{number("n"), text("t")}
+	columns := []pipeline.Column{number1("n", 1, math.Inf(1), 1e39, 1), text1("t", "x", "x", "x", "")}
+	gate, err := contract.Bind(columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var transformers []*Transformer
+	for _, blocks := range [][]Block{
+		{{Column: "t", Steps: []Step{ordinal(fuels, refuse, missing)}}},
+		{{Column: "n"}, {Column: "t", Steps: []Step{ordinal(fuels, missing, refuse)}}},
+	} {
+		plan, err := NewPlan(contract, blocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		transformers = append(transformers, plan.Behind(gate))
+	}
+	reasons := gate.Admit(batch(4, columns...))
+	for _, transformer := range transformers {
+		transformer.Begin()
+		transformer.Fill(0, 4, make([]float32, 8))
+	}
+	want := []string{
+		`column "t": unknown category`, `column "n": infinite`,
+		`column "n": does not fit in a float32, as the model's trees compare it`,
+		`column "t": missing, and its encoder was not trained for that`,
+	}
+	if !slices.Equal(reasons, want) {
+		t.Errorf("got %q, want %q", reasons, want)
 	}
 }

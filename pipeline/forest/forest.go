@@ -24,8 +24,8 @@
 // index checked: the general layout, which is slower. The layout is chosen tree by tree. QuickScorer's bit vectors were not
 // used: at the depths of random forests they do many times the work.
 //
-// Values, covers and thresholds as trained lie beside the nodes in the same order; a forest in the fast layout takes less
-// memory than its file.
+// Values, covers and thresholds as trained lie beside the nodes in the same order; a node of the fast layout takes at most 32
+// bytes with them, and 37 in the file.
 package forest
 
 // Features returns the number of features of a row.

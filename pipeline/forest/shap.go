@@ -1,9 +1,17 @@
 package forest
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
+
+// maxPathFeatures is how many features a path may ask. The points of the quadrature grow with them, and the work of finding
+// the points with their square; the paths of trained forests are far shorter.
+const maxPathFeatures = 1024
 
 // Shap writes the Shapley value of each feature of one row x into out, and returns the bias: bias + sum of out is the
-// row's prediction, up to rounding. It panics if x or out is shorter than Features().
+// row's prediction, up to rounding. It panics if x or out is shorter than Features(). Its error is that of a forest with a
+// path that asks more than 1,024 features; what out holds then means nothing.
 //
 // It is path-dependent TreeSHAP (Lundberg, Erion, Lee: Consistent Individualized Feature Attribution for Tree Ensembles,
 // 2018): the value of a set of features is what the forest answers on average where only they are known; at a split on
@@ -20,7 +28,7 @@ import "math"
 // Where a split was reached by no training rows (both covers are 0), each side counts half. The bias is the mean of the
 // leaves by cover. It is Bias() wherever the inner values are the means of their children's, as in trained forests; not
 // where training bent them, as scikit-learn does for monotonic constraints.
-func (f *Forest) Shap(x []float32, out []float64) (bias float64) {
+func (f *Forest) Shap(x []float32, out []float64) (bias float64, err error) {
 	x, out = x[:f.features], out[:f.features]
 	clear(out)
 	s := &shap{x: x, out: out, path: make([]part, f.features), seen: make([]int, f.features)}
@@ -34,7 +42,11 @@ func (f *Forest) Shap(x []float32, out []float64) (bias float64) {
 			bias += t.Leaves[0].Value
 			continue
 		}
-		n := (s.longest(&t) + 1) / 2
+		asked := s.longest(&t)
+		if asked > maxPathFeatures {
+			return 0, fmt.Errorf("tree %d: a path asks %d features, more than %d", i, asked, maxPathFeatures)
+		}
+		n := (asked + 1) / 2
 		if rules[n] == nil {
 			rules[n] = gaussLegendre(n)
 		}
@@ -48,7 +60,7 @@ func (f *Forest) Shap(x []float32, out []float64) (bias float64) {
 	for feature := range out {
 		out[feature] /= trees
 	}
-	return bias / trees
+	return bias / trees, nil
 }
 
 // lanes is how many points of the quadrature go through a tree at once.

@@ -66,7 +66,7 @@ func checkShap(t *testing.T, f *Forest, x []float32, want []float64, wantBias, t
 	for i := range out {
 		out[i] = 9 // to be overwritten
 	}
-	bias := f.Shap(x, out)
+	bias := shapOf(t, f, x, out)
 	f.Predict(x, 1, predicted)
 	sum := bias
 	for i, v := range out {
@@ -81,6 +81,16 @@ func checkShap(t *testing.T, f *Forest, x []float32, want []float64, wantBias, t
 	if !(math.Abs(sum-predicted[0]) <= tolerance) {
 		t.Fatalf("row %v: bias + sum is %v, the prediction %v", x, sum, predicted[0])
 	}
+}
+
+// shapOf is Shap of a forest that it takes.
+func shapOf(t testing.TB, f *Forest, x []float32, out []float64) (bias float64) {
+	t.Helper()
+	bias, err := f.Shap(x, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bias
 }
 
 func must(t testing.TB, f *foresttest.File) *Forest {
@@ -291,7 +301,7 @@ func TestShapOfChainsBeyondAllTraining(t *testing.T) {
 	for i := range x {
 		x[i] = float32(1 - i%900/899)
 	}
-	sum := forest.Shap(x, out)
+	sum := shapOf(t, forest, x, out)
 	for _, v := range out {
 		sum += v
 	}
@@ -310,9 +320,33 @@ func TestShapOfChainsBeyondAllTraining(t *testing.T) {
 	long.Settle()
 	// Left 50,000 times, past 50,000 training rows: the answer is the last leaf's.
 	values := make([]float64, 2)
-	bias := must(t, long).Shap([]float32{0, 0}, values)
+	bias := shapOf(t, must(t, long), []float32{0, 0}, values)
 	if got := bias + values[0] + values[1]; !(math.Abs(got-1) <= 1e-9) {
 		t.Errorf("bias + sum is %v, the prediction 1", got)
+	}
+}
+
+// Above the bound, finding points alone may take longer than anybody waits.
+func TestShapRefusesPathsOfTooManyFeatures(t *testing.T) {
+	for _, features := range []int{maxPathFeatures, maxPathFeatures + 1, 30_000} {
+		file := foresttest.New(features)
+		file.Grow()
+		file.AddLeaf(0.5)
+		file.Grow()
+		for level := range features {
+			file.AddSplit(level, 0.5, false, 2*level+1, 2*level+2)
+			file.AddLeaf(0.25)
+		}
+		file.AddLeaf(1)
+		file.Settle()
+		_, err := must(t, file).Shap(make([]float32, features), make([]float64, features))
+		want := ""
+		if features > maxPathFeatures {
+			want = fmt.Sprintf("tree 1: a path asks %d features, more than 1024", features)
+		}
+		if got := fmt.Sprint(err); got != want && (want != "" || err != nil) {
+			t.Errorf("%d features: got the error %v, want %q", features, err, want)
+		}
 	}
 }
 
@@ -322,7 +356,7 @@ func TestShapAddsUpOnLargeForests(t *testing.T) {
 	out, predicted := make([]float64, 58), make([]float64, 1)
 	for row := range uint64(5) {
 		x := foresttest.Matrix(row, 1, 58, 0.1)
-		sum := forest.Shap(x, out)
+		sum := shapOf(t, forest, x, out)
 		if !(math.Abs(sum-forest.Bias()) <= 1e-13) {
 			t.Errorf("bias %v, and by the inner values %v", sum, forest.Bias())
 		}
@@ -374,7 +408,10 @@ func FuzzShap(f *testing.F) {
 				x[i] = odd
 			}
 		}
-		sum := forest.Shap(x, out)
+		sum, err := forest.Shap(x, out)
+		if err != nil {
+			return // a path asks too many features
+		}
 		for _, v := range out {
 			sum += v
 		}
@@ -395,7 +432,7 @@ func BenchmarkShap(b *testing.B) {
 		x, out := foresttest.Matrix(2, 1, features, 0.02), make([]float64, features)
 		b.Run(fmt.Sprintf("trees=500/depth=%d/nodes=%d", depth, f.Nodes()), func(b *testing.B) {
 			for b.Loop() {
-				f.Shap(x, out)
+				shapOf(b, f, x, out)
 			}
 		})
 	}

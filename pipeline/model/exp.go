@@ -55,7 +55,8 @@ func (a pair) div(n float64) pair {
 	return settled(q, (math.FMA(-q, n, a.high)+a.low)/n)
 }
 
-// sub is for a b far smaller than a, or an a of 0.
+// sub takes any a and b: what high's rounding lost is found whichever is larger. Where they nearly cancel, low may lose bits
+// that are far too small to count beside the 1 which e^x begins with.
 func (a pair) sub(b pair) pair {
 	sum := a.high - b.high
 	rounded := sum - a.high

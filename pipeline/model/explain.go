@@ -13,11 +13,12 @@ import (
 const maxUnexplained = 1e-9
 
 // Explanation is what a bundle says of one row, and what each raw column contributed. Bias and the columns' Path
-// together are Forest, and so are ShapBias and their Shap.
+// together are Forest, and so are ShapBias and their Shap, but for NoShap.
 type Explanation struct {
 	Columns  []ExplainedColumn // the contract's, in order
 	Bias     float64           // what the forests answer before they look at a feature
 	ShapBias float64           // the same, as the leaves say: Bias, unless training bent the inner values
+	NoShap   string            // why there are no SHAP values, and ShapBias and every Shap are 0; "" where there are
 	Forest   float64           // the mean of the forests' probabilities, before calibration and in its direction
 
 	pipeline.Score
@@ -40,14 +41,14 @@ func (e *RejectedError) Error() string { return "the row is rejected: " + e.Reas
 
 // Explain scores one row of a batch and says why: the path contributions that reasons come from, and beside them the
 // exact Shapley values, which take far longer. Its error is a [RejectedError] where the row is rejected, and a
-// [pipeline.Configuration] problem where the columns do not fit the contract. Contributions that do not add up are an
-// error, too.
+// [pipeline.Configuration] problem where the columns do not fit the contract. Path contributions that do not add up are an
+// error, too; without SHAP values there is still the rest to know.
 func (b *Bundle) Explain(batch *pipeline.Batch, row int) (*Explanation, error) {
 	return b.explain(batch, row, (*forest.Forest).Shap)
 }
 
 // shapFunc is the method [forest.Forest.Shap]. A test has one that does not add up.
-type shapFunc func(f *forest.Forest, x []float32, out []float64) (bias float64)
+type shapFunc func(f *forest.Forest, x []float32, out []float64) (bias float64, err error)
 
 func (b *Bundle) explain(batch *pipeline.Batch, row int, shap shapFunc) (*Explanation, error) {
 	one, err := single(batch, row)
@@ -98,7 +99,10 @@ func single(batch *pipeline.Batch, row int) (*pipeline.Batch, error) {
 // is meant, and every contribution has the other sign.
 func (e *Explanation) add(m *Member, x []float32, members int, shap shapFunc) {
 	values, predicted := make([]float64, m.Forest.Features()), make([]float64, 1)
-	shapBias := shap(m.Forest, x, values)
+	shapBias, err := shap(m.Forest, x, values)
+	if err != nil {
+		e.NoShap = "not computed: " + err.Error()
+	}
 	m.Forest.Predict(x, 1, predicted)
 	sign, share := m.Sign(), 1/float64(members)
 	turned := func(p float64) float64 {
@@ -115,19 +119,28 @@ func (e *Explanation) add(m *Member, x []float32, members int, shap shapFunc) {
 	}
 }
 
-// check holds that the contributions explain the whole of the forests' answer.
+// check holds that the contributions explain the whole of the forests' answer. Path contributions must, as reasons are made
+// of them; SHAP values that do not are left out.
 func (e *Explanation) check() error {
 	path, shap := e.Bias, e.ShapBias
 	for _, column := range e.Columns {
 		path += column.Path
 		shap += column.Shap
 	}
-	for _, method := range []struct {
-		name string
-		sum  float64
-	}{{"path contributions", path}, {"SHAP values", shap}} {
-		if difference := math.Abs(method.sum - e.Forest); !(difference <= maxUnexplained) {
-			return fmt.Errorf("the %s and their bias do not add up to the forests' answer, by %.2g: that is a bug", method.name, difference)
+	if off := math.Abs(path - e.Forest); !(off <= maxUnexplained) {
+		return &pipeline.Problem{
+			Err:  fmt.Errorf("the path contributions and their bias do not add up to the forests' answer, by %.2g", off),
+			Hint: "this is a bug in scored: report it with the bundle's manifest",
+		}
+	}
+	if off := math.Abs(shap - e.Forest); e.NoShap == "" && !(off <= maxUnexplained) {
+		e.NoShap = fmt.Sprintf("left out: the values and their bias do not add up to the forests' answer, by %.2g; "+
+			"this is a bug in scored: report it with the bundle's manifest", off)
+	}
+	if e.NoShap != "" {
+		e.ShapBias = 0
+		for i := range e.Columns {
+			e.Columns[i].Shap = 0
 		}
 	}
 	return nil

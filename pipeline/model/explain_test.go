@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"scored/pipeline"
+	"scored/pipeline/feature"
 	"scored/pipeline/forest"
+	"scored/pipeline/forest/foresttest"
 )
 
 // explainable returns the batch of a testdata bundle's rows with some of them that are scored.
@@ -83,7 +85,9 @@ func TestExplainSumsFeaturesByColumn(t *testing.T) {
 		x, _ := b.GoldenFeatures(0) // the first row's come first
 		path, shap := make([]float64, m.Plan.Width()), make([]float64, m.Plan.Width())
 		m.Forest.Contribute(x, 1, path)
-		m.Forest.Shap(x, shap)
+		if _, err := m.Forest.Shap(x, shap); err != nil {
+			t.Fatal(err)
+		}
 		feature := 0
 		for _, block := range b.Manifest().Members[0].Transform {
 			width := 1
@@ -219,34 +223,93 @@ func wantExplainError(t *testing.T, b *Bundle, batch *pipeline.Batch, row int, w
 	}
 }
 
-func TestExplainHoldsThatContributionsAddUp(t *testing.T) {
+// SHAP values that are wrong are not shown, and the rest is: whoever asks why a lead has its score learns that.
+func TestExplainLeavesShapOutThatDoesNotAddUp(t *testing.T) {
+	b := load(t, "imputers")
+	batch, rows := explainable(t, b, "imputers")
+	for row, score := range rows {
+		right, err := b.Explain(batch, row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			off float64
+			err error
+			why string
+		}{
+			{0, nil, ""},
+			{1e-10, nil, ""},
+			{2e-9, nil, "left out: the values and their bias do not add up to the forests' answer, by 2e-09; this is a bug"},
+			{-0.1, nil, "left out: the values and their bias do not add up"},
+			{math.NaN(), nil, "left out: the values and their bias do not add up"},
+			{0, errors.New("too wide"), "not computed: too wide"},
+		} {
+			e, err := b.explain(batch, row, func(f *forest.Forest, x []float32, out []float64) (float64, error) {
+				bias, _ := f.Shap(x, out)
+				out[0] += tt.off
+				return bias, tt.err
+			})
+			if err != nil {
+				t.Fatalf("SHAP off by %v: %v", tt.off, err)
+			}
+			if !strings.HasPrefix(e.NoShap, tt.why) || (e.NoShap == "") != (tt.why == "") {
+				t.Fatalf("SHAP off by %v, %v: %q", tt.off, tt.err, e.NoShap)
+			}
+			if tt.why == "" {
+				continue
+			}
+			if e.Score != score || e.Bias != right.Bias || e.ShapBias != 0 {
+				t.Fatalf("got %+v, want %+v", e, right)
+			}
+			for i, column := range e.Columns {
+				if column.Path != right.Columns[i].Path || column.Shap != 0 {
+					t.Fatalf("got %+v, want %+v without SHAP", column, right.Columns[i])
+				}
+			}
+		}
+	}
+}
+
+// A forest that no training makes: its SHAP values would take out of all proportion.
+func TestExplainOfAPathOfTooManyFeatures(t *testing.T) {
+	const features = 20_000
+	file := foresttest.New(features)
+	file.Grow()
+	for level := range features {
+		file.AddSplit(level, 0.5, false, 2*level+1, 2*level+2)
+		file.AddLeaf(0.25)
+	}
+	file.AddLeaf(1)
+	file.Settle()
+	zeros, width := &feature.Rule{Action: "zeros"}, features
+	b := assemble(t, feature.Contract{{Name: "town", Type: "text", Nullable: true, Abnormal: "pass"}}, []feature.Block{
+		{Column: "town", Steps: []feature.Step{{Op: "one_hot", Width: &width, Missing: zeros, Unknown: zeros}}},
+	}, file)
+	e, err := b.Explain(&pipeline.Batch{Keys: []string{"a"}, Columns: []pipeline.Column{
+		{Name: "town", Type: "text", Kind: pipeline.Text, Codes: []int32{0}, Dict: []string{"Ulm"}},
+	}}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.NoShap != "not computed: tree 0: a path asks 20000 features, more than 1024" || e.Probability != 0.25 ||
+		math.Abs(e.Bias+e.Columns[0].Path-0.25) > 1e-12 {
+		t.Errorf("got %+v", e)
+	}
+}
+
+func TestExplainHoldsThatPathContributionsAddUp(t *testing.T) {
 	b := load(t, "imputers")
 	batch, rows := explainable(t, b, "imputers")
 	for row := range rows {
-		for _, tt := range []struct {
-			off  float64
-			want bool
-		}{{0, true}, {1e-10, true}, {2e-9, false}, {-0.1, false}, {math.NaN(), false}} {
-			shap := func(f *forest.Forest, x []float32, out []float64) float64 {
-				bias := f.Shap(x, out)
-				out[0] += tt.off
-				return bias
-			}
-			_, err := b.explain(batch, row, shap)
-			if got := err == nil; got != tt.want {
-				t.Fatalf("SHAP off by %v: %v", tt.off, err)
-			}
-			if err != nil && !strings.Contains(err.Error(), "the SHAP values and their bias do not add up") {
-				t.Fatal(err)
-			}
-		}
 		e, err := b.Explain(batch, row)
 		if err != nil {
 			t.Fatal(err)
 		}
 		e.Columns[0].Path += 2e-9
-		if err := e.check(); err == nil || !strings.Contains(err.Error(), "the path contributions and their bias do not add up") {
-			t.Fatalf("path contributions off by 2e-9: %v", err)
+		err = e.check()
+		if err == nil || !strings.Contains(err.Error(), "the path contributions and their bias do not add up") ||
+			!strings.Contains(pipeline.HintOf(err), "report it") {
+			t.Fatalf("path contributions off by 2e-9: %v, hint %q", err, pipeline.HintOf(err))
 		}
 	}
 }

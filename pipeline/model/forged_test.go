@@ -82,6 +82,13 @@ func TestForgedManifestIsRefused(t *testing.T) {
 		}, `manifest.json: format: "scored-bundle/1" is not known, only "scored-bundle/2" is`},
 		{"no format", func(k *kit) { delete(k.manifest, "format") }, "lacks format"},
 		{"training before Greenwich", func(k *kit) { k.manifest["trained"] = "2026-11-01T00:00:00-01:00" }, "trained: is not in UTC"},
+		{"two times elsewhere", func(k *kit) {
+			k.manifest["created"], k.manifest["trained"] = "2026-11-01T00:00:00+01:00", "2026-11-01T00:00:00-01:00"
+		}, "created: is not in UTC"},
+		{"a kind without end", func(k *kit) { k.manifest["kind"] = strings.Repeat("k", 1<<20) },
+			`kind: "` + strings.Repeat("k", 60) + `" is neither`},
+		{"a format without end", func(k *kit) { k.manifest["format"] = strings.Repeat("f", 1<<20) },
+			`format: "` + strings.Repeat("f", 60) + `" is not known`},
 		{"another kind", func(k *kit) { k.manifest["kind"] = "xgboost" }, `kind: "xgboost" is neither`},
 		{"a name with capitals", func(k *kit) { k.manifest["name"] = "Lead" }, "name: wants"},
 		{"a name too long", func(k *kit) { k.manifest["name"] = strings.Repeat("a", 41) }, "name: wants"},
@@ -100,6 +107,8 @@ func TestForgedManifestIsRefused(t *testing.T) {
 		{"a column twice", func(k *kit) { k.object("contract", 1)["name"] = "stage" },
 			`contract: column "stage" comes twice`},
 		{"a column of dates", func(k *kit) { k.object("contract", 1)["type"] = "date" }, `column "days" has type "date"`},
+		{"a column called probability", func(k *kit) { k.object("contract", 1)["name"] = "probability" },
+			`contract: column "probability": the name is taken`},
 		{"no columns", func(k *kit) { k.manifest["contract"] = []any{} }, "contract: has no columns"},
 		{"a rule too few", func(k *kit) { delete(k.object("contract", 1), "abnormal") }, "contract[1]: lacks abnormal"},
 		{"a rule for text", func(k *kit) { k.object("contract", 1)["abnormal"] = "pass" },
@@ -121,6 +130,17 @@ func TestForgedManifestIsRefused(t *testing.T) {
 		{"a step with an unknown key", func(k *kit) {
 			k.block(0, 0)["steps"] = list(map[string]any{"op": "impute", "numbers": 1})
 		}, "members[0].transform[0].steps[0].numbers: unknown key"},
+		{"an operation that a terminal obeys", func(k *kit) {
+			k.block(0, 0)["steps"] = list(map[string]any{"op": "\x1b[2J" + strings.Repeat("x", 1<<20)})
+		}, `step 1 ("\x1b[2J` + strings.Repeat("x", 56) + `"): the operation is not known`},
+		{"a rule that a terminal obeys", func(k *kit) {
+			k.block(0, 0)["steps"] = list(map[string]any{"op": "ordinal", "categories": []any{},
+				"missing": map[string]any{"action": "\x1b[2J", "slot": 1}, "unknown": map[string]any{"action": "refuse"}})
+		}, `missing: "\x1b[2J" takes nothing`},
+		{"a rule without end", func(k *kit) {
+			k.block(0, 0)["steps"] = list(map[string]any{"op": "ordinal", "categories": []any{},
+				"missing": map[string]any{"action": "refuse"}, "unknown": map[string]any{"action": strings.Repeat("x", 1<<20)}})
+		}, `unknown: the action "` + strings.Repeat("x", 60) + `" is not one`},
 		{"a step without op", func(k *kit) { k.block(0, 0)["steps"] = list(map[string]any{"number": 1}) },
 			"members[0].transform[0].steps[0]: lacks op"},
 		{"a feature's name too many", func(k *kit) { m := k.object("members", 0); m["features"] = append(m["features"].([]any), "x") },
@@ -163,7 +183,8 @@ func TestForgedManifestIsRefused(t *testing.T) {
 			k.block(0, 0)["steps"] = list(map[string]any{
 				"op": "one_hot", "width": 1000, "categories": []any{}, "missing": zeros, "unknown": zeros})
 			k.object("members", 0)["features"] = make([]string, 1002)
-		}, "golden.rows x features is 100200000, more than"},
+			k.forests[0] = chain(1002, 1)
+		}, "golden.csv: 100000 rows of 1002 features are too many"},
 		{"one golden row fewer", func(k *kit) { k.object("golden")["rows"] = 1 }, "golden.csv: does not have the 1 rows"},
 		{"one golden row more", func(k *kit) { k.object("golden")["rows"] = 1000 },
 			"golden.csv: does not have the 1000 rows"},

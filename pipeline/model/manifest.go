@@ -29,9 +29,10 @@ const (
 	maxMembers       = 64
 	maxGoldenBytes   = 256 << 20
 	maxGoldenRows    = 100_000
-	maxGoldenCells   = 1 << 26 // golden rows x features, which are kept
 	maxTolerance     = 1e-9
 )
+
+const hintRename = "rename the column in the dataprep script, train on it under the new name, and export again"
 
 // Manifest says what a bundle is.
 type Manifest struct {
@@ -104,24 +105,29 @@ func formatOf(data []byte) string {
 }
 
 func unknownFormat(format string) error {
-	return refuse(hintFormat, "format: %q is not known, only %q is", format, bundleFormat)
+	return refuse(hintFormat, "format: %.60q is not known, only %q is", format, bundleFormat)
 }
 
+var modelName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+
 func (m *Manifest) checkIdentity() error {
-	for key, t := range map[string]*time.Time{"created": &m.Created, "trained": m.Trained} {
-		if t == nil {
+	for _, at := range []struct {
+		key  string
+		time *time.Time
+	}{{"created", &m.Created}, {"trained", m.Trained}} {
+		if at.time == nil {
 			continue
 		}
-		if _, offset := t.Zone(); offset != 0 {
-			return fmt.Errorf("%s: is not in UTC", key)
+		if _, offset := at.time.Zone(); offset != 0 {
+			return fmt.Errorf("%s: is not in UTC", at.key)
 		}
 	}
 	switch {
 	case m.Format != bundleFormat:
 		return unknownFormat(m.Format)
 	case m.Kind != "random_forest_classifier" && m.Kind != "extra_trees_classifier":
-		return fmt.Errorf("kind: %q is neither random_forest_classifier nor extra_trees_classifier", m.Kind)
-	case !regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`).MatchString(m.Name):
+		return fmt.Errorf("kind: %.60q is neither random_forest_classifier nor extra_trees_classifier", m.Kind)
+	case !modelName.MatchString(m.Name):
 		return errors.New("name: wants a lower-case letter, then up to 39 letters, digits and underscores")
 	}
 	return nil
@@ -130,6 +136,10 @@ func (m *Manifest) checkIdentity() error {
 func (m *Manifest) checkContract() error {
 	if err := m.Contract.Validate(); err != nil {
 		return fmt.Errorf("contract: %w", err)
+	}
+	// Rows to verify name their columns, and that one holds the expected answers.
+	if slices.ContainsFunc(m.Contract, func(c feature.Column) bool { return c.Name == probabilityName }) {
+		return refuse(hintRename, "contract: column %q: the name is taken by what the fitted pipeline gave", probabilityName)
 	}
 	return nil
 }

@@ -200,23 +200,19 @@ func parseProbability(s string) (float64, error) {
 	return p, nil
 }
 
-// parseNumber reads a number as Python's repr writes it; the empty field is a missing one. The error doesn't quote it:
-// values are personal data.
+// parseNumber reads a number as Python, scored dataset or a spreadsheet writes it: with an exponent or without, infinities
+// with any sign and in any case. The empty field is a missing one. The error doesn't quote it: values are personal data.
 func parseNumber(s string) (float64, error) {
 	switch s {
 	case "":
 		return math.NaN(), nil
-	case "inf":
-		return math.Inf(1), nil
-	case "-inf":
-		return math.Inf(-1), nil
 	case "True":
 		return 1, nil
 	case "False":
 		return 0, nil
 	}
 	v, err := strconv.ParseFloat(s, 64)
-	if err != nil || strings.Trim(s, "0123456789+-.e") != "" {
+	if isDecimal := strings.Trim(s, "0123456789+-.eE") == ""; err != nil || !isDecimal && !math.IsInf(v, 0) {
 		return 0, errors.New("is not a number; leave missing values empty")
 	}
 	return v, nil

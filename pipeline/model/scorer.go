@@ -7,22 +7,24 @@ import (
 	"scored/pipeline/feature"
 )
 
-// A piece has as many rows as have about maxPieceCells features together, of all plans, but not fewer than minPieceRows.
+// A piece has as many rows as have about maxPieceCells features together, of all plans, but not fewer than minPieceRows,
+// which a forest takes at a time.
 const (
 	maxPieceCells = 1 << 21
-	minPieceRows  = 256
+	minPieceRows  = 16
 )
 
 // scorer scores batches piece by piece: a model may have ten thousand features, and a batch as many rows. Its memory grows
 // to the features of a piece and to a few words for each row of the largest batch, and is kept.
 type scorer struct {
 	*Bundle
+	gate         *feature.Gate          // before all plans
 	transformers []*feature.Transformer // per plan
 	pieceRows    int
 
 	batch         *pipeline.Batch
-	reasons       [][]string // per plan, per row: why it is rejected, "" for a row that is scored
-	probabilities []float64  // per row
+	reasons       []string  // per row: why it is rejected, "" for a row that is scored; those of a piece to come may be lacking
+	probabilities []float64 // per row
 
 	start, end int         // the piece's rows
 	features   [][]float32 // per plan: of the piece, row-major
@@ -31,14 +33,14 @@ type scorer struct {
 }
 
 func (b *Bundle) bind(columns []pipeline.Column) (*scorer, error) {
-	s := &scorer{Bundle: b, reasons: make([][]string, len(b.plans)), features: make([][]float32, len(b.plans))}
+	gate, err := b.manifest.Contract.Bind(columns)
+	if err != nil {
+		return nil, err
+	}
+	s := &scorer{Bundle: b, gate: gate, features: make([][]float32, len(b.plans))}
 	width := 0
 	for _, plan := range b.plans {
-		transformer, err := plan.Bind(columns)
-		if err != nil {
-			return nil, err
-		}
-		s.transformers = append(s.transformers, transformer)
+		s.transformers = append(s.transformers, plan.Behind(gate))
 		width += plan.Width()
 	}
 	s.pieceRows = max(minPieceRows, maxPieceCells/max(width, 1))
@@ -49,8 +51,9 @@ func (b *Bundle) bind(columns []pipeline.Column) (*scorer, error) {
 func (s *scorer) begin(batch *pipeline.Batch) {
 	s.batch, s.start, s.end = batch, 0, 0
 	s.probabilities = resize(s.probabilities, batch.Rows())
-	for i, transformer := range s.transformers {
-		s.reasons[i] = transformer.Begin(batch)
+	s.reasons = s.gate.Admit(batch)
+	for _, transformer := range s.transformers {
+		transformer.Begin()
 	}
 }
 
@@ -92,15 +95,9 @@ func (s *scorer) predict(probabilities []float64) {
 	}
 }
 
-// reason says why a row of the piece, or of one before, is rejected: the first plan's reason, "" if no plan has one.
-func (s *scorer) reason(row int) string {
-	for _, reasons := range s.reasons {
-		if reasons[row] != "" {
-			return reasons[row]
-		}
-	}
-	return ""
-}
+// reason says why a row of the piece, or of one before, is rejected: the contract's reason, or the first plan's; "" if none
+// has one.
+func (s *scorer) reason(row int) string { return s.reasons[row] }
 
 // row returns a plan's features of a row of the piece.
 func (s *scorer) row(plan, row int) []float32 {

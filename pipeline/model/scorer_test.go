@@ -121,7 +121,7 @@ func TestScorerOfAWideBundleHoldsLittleMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	scores, rejected := s.Score(batch, func(pipeline.Score) bool { n++; return n <= minPieceRows }, nil, nil)
+	scores, rejected := s.Score(batch, func(pipeline.Score) bool { n++; return n <= dueBlock }, nil, nil)
 	if len(scores)+len(rejected) != batch.Rows() || scores[0].Reasons == "" {
 		t.Fatalf("%d scores, the first %+v, and %d rejections", len(scores), scores[0], len(rejected))
 	}
@@ -131,10 +131,32 @@ func TestScorerOfAWideBundleHoldsLittleMemory(t *testing.T) {
 	}
 }
 
+// However many features all plans have together: here 400,040 for each of 256 rows.
+func TestScorerOfManyWidePlansHoldsLittleMemory(t *testing.T) {
+	b, batch := wideBundle(t, 10_000, 256)
+	b.plans = slices.Repeat(b.plans, 40)
+	s, err := b.bind(batch.Columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if scores, rejected := s.Score(batch, nil, nil, nil); len(scores)+len(rejected) != batch.Rows() {
+		t.Fatalf("%d scores and %d rejections", len(scores), len(rejected))
+	}
+	held := 0
+	for _, features := range s.features {
+		held += 4 * cap(features)
+	}
+	if held > 32<<20 {
+		t.Errorf("the scorer holds %d bytes of features", held)
+	}
+}
+
 // Batches that end around the end of a piece have the scores that they have at once.
 func TestBatchesAroundAPiece(t *testing.T) {
-	b, batch := wideBundle(t, maxPieceCells/minPieceRows, minPieceRows+1)
-	for _, rows := range []int{minPieceRows, minPieceRows + 1} {
+	const categories = 10_000
+	const pieceRows = maxPieceCells / (1 + categories)
+	b, batch := wideBundle(t, categories, pieceRows+1)
+	for _, rows := range []int{pieceRows, pieceRows + 1} {
 		numbers, texts := batch.Columns[0], batch.Columns[1]
 		numbers.Numbers, texts.Codes = numbers.Numbers[:rows], texts.Codes[:rows]
 		wantSameScores(t, b, &pipeline.Batch{Keys: batch.Keys[:rows], Columns: []pipeline.Column{numbers, texts}}, 0)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"scored/pipeline/feature"
 )
 
 // decodeStrict decodes one JSON value. Where encoding/json is lenient this is not: an object has every key of the
@@ -81,9 +83,9 @@ func (d *decoder) errorf(format string, args ...any) error {
 		case s.index >= 0:
 			fmt.Fprintf(&where, "[%d]", s.index)
 		case i > 0:
-			where.WriteString("." + s.key)
+			where.WriteString("." + feature.Shown(s.key))
 		default:
-			where.WriteString(s.key)
+			where.WriteString(feature.Shown(s.key))
 		}
 	}
 	if len(d.path) > 0 {

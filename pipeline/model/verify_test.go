@@ -75,6 +75,25 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// Python, scored dataset and spreadsheets write the same numbers in ways of their own.
+func TestVerifyReadsNumbersAsTheyAreWritten(t *testing.T) {
+	b := load(t, "bare_forest")
+	for _, tt := range []struct{ days, probability string }{
+		{"inf", "refused"}, {"+Inf", "refused"}, {"-Inf", "refused"}, {"-inf", "refused"}, {"Infinity", "refused"},
+		{firstDays, firstProbability}, {"2.4546109009556538E+01", firstProbability},
+		{"+2.4546109009556538e1", "1.2724117987275883E-02"},
+	} {
+		v, wrong, err := verify(t, b, "stage,days,age,probability\n"+firstStage+","+tt.days+","+firstAge+","+tt.probability+"\n")
+		if err != nil || len(wrong) > 0 || v.Rows != 1 || v.Refused+v.Equal != 1 {
+			t.Errorf("%s: got %+v, %q, %v", tt.days, v, wrong, err)
+		}
+	}
+	for _, days := range []string{"nan", "+NaN", "0x1p4", "0xInf", "1_0", "1e999", "infinite", "1,5", " 1", "E", "--1"} {
+		_, _, err := verify(t, b, "stage,days,age,probability\n"+firstStage+`,"`+days+`",`+firstAge+",0.5\n")
+		wantRefusal(t, err, `line 2: column "days": is not a number; leave missing values empty`)
+	}
+}
+
 // Spreadsheets put a mark before the header, quoted or not.
 func TestVerifyReadsAQuotedHeaderBehindAMark(t *testing.T) {
 	values := strings.Join([]string{firstStage, firstDays, firstAge, firstProbability}, ",") + "\n"

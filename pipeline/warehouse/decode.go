@@ -89,8 +89,10 @@ func numberDecoder(oid uint32, format int16) func([]byte) (float64, error) {
 // parseFloat reads decimal text, NaN and Infinity. The conversion to a string stays on the stack for what fits 32 bytes.
 func parseFloat(bits int) func([]byte) (float64, error) {
 	return func(raw []byte) (float64, error) {
-		if v, ok := shortWhole(raw); ok && bits == 64 {
-			return v, nil
+		if bits == 64 {
+			if v, ok := shortWhole(raw); ok {
+				return v, nil
+			}
 		}
 		v, err := strconv.ParseFloat(string(raw), bits)
 		if err != nil && !errors.Is(err, strconv.ErrRange) {
