@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import tomllib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,7 +37,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from scored_export import export_bundle
+from scored_export import ExportWarning, export_bundle
 from scored_export.bundle import prepared
 from scored_export.golden import BEYOND, EXTREMES, write_rows
 
@@ -347,18 +348,20 @@ def write(name: str, case: Case, folder: Path) -> None:
     model = case.model().fit(frame[:TRAINING_ROWS], y[:TRAINING_ROWS])
     test = frame[TRAINING_ROWS:].reset_index(drop=True)
     notes = tomllib.loads(case.notes)
-    done = export_bundle(
-        model,
-        test,
-        folder / name,
-        name=name,
-        positive=case.positive,
-        period="made up",
-        columns=notes,
-        labels=pd.Series(y[TRAINING_ROWS:]),
-        created=CREATED,
-        golden=140,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExportWarning)  # cases that refuse are made to
+        done = export_bundle(
+            model,
+            test,
+            folder / name,
+            name=name,
+            positive=case.positive,
+            period="made up",
+            columns=notes,
+            labels=pd.Series(y[TRAINING_ROWS:]),
+            created=CREATED,
+            golden=140,
+        )
     manifest = json.loads((folder / name / "manifest.json").read_text(encoding="utf-8"))
     used = {block["column"] for member in manifest["members"] for block in member["transform"]}
     rows = absurd(test, sorted(used), seed=len(name))

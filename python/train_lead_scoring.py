@@ -147,6 +147,9 @@ def train(
         print(f"{figure:24} {value}")
     print(f"{'trees, nodes':24} {done.trees}, {done.nodes}")
     print(f"{'features':24} {done.features}")
+    print(f"{'test rows scored':24} {done.account.scored} of {done.account.rows}")
+    for what, count in done.account.figures().items():
+        print(f"{what:24} {count}")
     print(f"{'golden rows':24} {done.golden}, {done.refused} of them refused by the pipeline")
     print(f"{'equal to the pipeline on':24} {done.verified} rows")
     print(f"{'bundle':24} {done.bytes} bytes in {done.folder}")

@@ -6,7 +6,7 @@ import "fmt"
 const (
 	maxGoldenCells  = 1 << 24 // golden rows x features of all plans, which are kept
 	maxGoldenSteps  = 1 << 28 // golden rows x steps of the transforms
-	maxGoldenVisits = 1 << 32 // golden rows x nodes on the longest ways through all trees
+	maxGoldenVisits = 1 << 28 // golden rows x nodes on the longest ways through all trees
 )
 
 // leastGolden is how many golden rows scored-export wants to be asked for.

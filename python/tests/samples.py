@@ -14,7 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import KBinsDiscretizer
 
-from scored_export import export_bundle
+from scored_export import ExportWarning, export_bundle
 from scored_export.ask import Oracle
 from scored_export.blocks import Block
 from scored_export.columns import raw_columns
@@ -91,7 +91,9 @@ def fitted(model: Any, columns: list[str] | None = None, wide: bool = False) -> 
 def exported(model: Any, rows: pd.DataFrame, folder: Path, **options: Any) -> Bundle:
     """Export a model and read the bundle."""
     settings: dict[str, Any] = {"name": "m", "period": "test", "golden": 60}
-    export_bundle(model, rows, folder / "bundle", **settings | options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExportWarning)  # rows that hurt are refused more often than in life
+        export_bundle(model, rows, folder / "bundle", **settings | options)
     return Bundle(folder / "bundle")
 
 
@@ -146,8 +148,8 @@ def features_of(model: Any, rows: pd.DataFrame) -> tuple[list[dict[str, Any]], i
         The blocks as the manifest holds them, and how many of the rows the pipeline refused.
     """
     oracle = Oracle(model, None)
-    columns, frame = raw_columns(rows, oracle)
-    accepted = np.flatnonzero(~np.isnan(oracle.probabilities(frame)))
+    columns, frame, said = raw_columns(rows, oracle, [oracle.serial])
+    accepted = np.flatnonzero(~np.isnan(said))
     blocks = lower(oracle, columns, frame.iloc[accepted[:20]].reset_index(drop=True))
     told = [block.as_json() for block in blocks]
     asked = pd.concat([frame.iloc[accepted[:30]], hostile_rows(frame.iloc[accepted], blocks)], ignore_index=True)

@@ -14,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from scored_export import ExportError, read_columns
 from scored_export.columns import RawColumn
-from scored_export.contract import contract_of
+from scored_export.contract import Contract, Rule, contract_of
 from scored_export.notes import notes_of
 from scored_export.reference import Bundle
 
@@ -220,6 +220,43 @@ banned = false
 """
 
 
+class Counting:
+    """Says the same of every row, and counts them."""
+
+    def __init__(self) -> None:
+        self.columns, self.asked = ["age", "fuel"], 0
+
+    def probabilities(self, frame: pd.DataFrame) -> Any:
+        self.asked += len(frame)
+        return np.full(len(frame), 0.25)
+
+
+ODD = pd.DataFrame({"age": [20.0, 90.0, 40.0, np.inf], "fuel": ["diesel", "lpg", "diesel", np.nan]}, dtype=object)
+TWO = [
+    Rule(RawColumn("age", "number"), True, "clip", 30.0, 50.0),
+    Rule(RawColumn("fuel", "text"), False, "refuse", categories=("diesel",)),
+]
+
+
+def test_the_model_is_asked_again_about_changed_rows_only() -> None:
+    oracle = Counting()
+    frame = ODD.astype({"age": float})
+    got = Contract(TWO, oracle).probabilities(frame, np.array([0.5, 0.5, 0.75, np.nan]))
+    np.testing.assert_array_equal(got, [0.25, np.nan, 0.75, np.nan])
+    assert oracle.asked == 1
+    np.testing.assert_array_equal(Contract(TWO, oracle).probabilities(frame), [0.25, np.nan, 0.25, np.nan])
+    assert oracle.asked == 3
+
+
+def test_rows_stay_with_their_index() -> None:
+    frame = ODD.astype({"age": float}).iloc[[3, 2, 1, 0]]
+    rows, refused, changed = Contract(TWO, Counting()).admitted(frame)
+    assert rows["age"].to_dict() == {3: 50.0, 2: 40.0, 1: 50.0, 0: 30.0}
+    assert rows["fuel"].tolist()[1:] == ["diesel", "lpg", "diesel"]
+    assert refused.tolist() == [True, False, True, False]
+    assert changed.tolist() == [True, False, True, True]
+
+
 def test_words_for_reasons(fit: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
     reasons = exported(*fit, tmp_path, columns=said(WORDS, tmp_path)).manifest["reasons"]
     assert reasons == {
@@ -297,7 +334,14 @@ class Nobody:
 
 def test_nothing_is_written_where_something_is_wrong(fit: tuple[Any, pd.DataFrame], tmp_path: Path) -> None:
     for text, message in (
-        ("[age]\nmin = 1e9\nmax = 1e9", "the contract refuses every row: widen the limits in the columns file"),
+        (
+            "[age]\nmin = 1e9\nmax = 1e9\n[income]\nnullable = false",
+            r"the contract refuses every row \(of 200, age refuses 200, income refuses \d+\): widen the limits in",
+        ),
+        (
+            "[channel]\nabnormal = 'refuse'\ncategories = ['fax']\n[age]\nmin = 300\nmax = 400\nabnormal = 'clip'",
+            r"the contract refuses every row \(of 200, channel refuses 200, age is clipped in 200\): widen",
+        ),
         ("[empty]\nabnormal = 'pass'", r"columns\.toml: \[empty\] abnormal: 'pass' is no rule for number"),
     ):
         with pytest.raises(ExportError, match=message):

@@ -116,7 +116,9 @@ def test_labels_are_known_by_class(labels: Any, classes: list[Any], index: int, 
 def test_labels_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ExportError, match="there are 2 labels for 3 rows"):
         positives_of(pd.Series([0, 1]), pd.RangeIndex(3), np.array([0, 1]), 1)
-    with pytest.raises(ExportError, match="the label of row 1 is none of the model's classes, 0, 1: give") as caught:
+    with pytest.raises(
+        ExportError, match=r"row 1, of type int, is none of .* classes, 0, 1 of type int: give"
+    ) as caught:
         positives_of(pd.Series([0, 4711]), pd.RangeIndex(2), np.array([0, 1]), 1)
     assert "4711" not in str(caught.value)
 

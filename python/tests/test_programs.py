@@ -192,7 +192,7 @@ def test_training_prints_what_came_out_and_writes_a_bundle(
     assert told["sql_digest"] == "5eed"
     assert bundle.manifest["reference"]["rows"] == told["test_rows"]
     printed = capsys.readouterr().out
-    for figure in ("roc_auc", "captured_by_top_10%", "test_base_rate", "trees, nodes", "bundle"):
+    for figure in ("roc_auc", "captured_by_top_10%", "test_base_rate", "test rows scored", "trees, nodes", "bundle"):
         assert figure in printed
     assert sum(p.stat().st_size for p in out.iterdir()) < train_lead_scoring.MAX_BYTES
 

@@ -254,6 +254,16 @@ def test_arguments(options: dict[str, Any], message: str, tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+def test_a_column_called_probability(tmp_path: Path) -> None:
+    """Beside it, the expected answers would have the same name."""
+    model, rows = fitted(forest(), ["age", "income"])
+    renamed = rows.rename(columns={"income": "probability"})
+    model.fit(renamed, np.arange(len(renamed)) % 2)
+    with pytest.raises(ExportError, match=r"column 'probability' has the name .*: rename it in the dataprep script"):
+        exported(model, renamed, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_integers_beyond_float64(tmp_path: Path) -> None:
     """They reach a forest otherwise than the warehouse's numbers do: rounded once, not twice."""
     X = pd.DataFrame({"id": [2**60, 2**60 + 2**37] * 20})

@@ -11,7 +11,7 @@ import pytest
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
 from scored_export import ExportError, trees
-from scored_export.trees import node_values, trees_of
+from scored_export.trees import trees_of
 
 from .samples import TRAIN, as_raw, exported, fitted, forest, leads
 
@@ -119,14 +119,6 @@ def test_a_split_between_missing_and_present_has_an_infinite_threshold(tmp_path:
     written = exported(model, X, tmp_path)
     assert np.isposinf(written.members[0].forest.threshold).any()
     np.testing.assert_array_equal(written.probabilities([{"x": None}, {"x": 1e38}]), [1.0, 0.0])
-
-
-def test_weighted_counts_become_shares() -> None:
-    """Trees held weighted counts before scikit-learn 1.3, and shares since."""
-    counts = np.array([[6.0, 2.0], [5.0, 0.0], [1.0, 2.0]])
-    np.testing.assert_array_equal(node_values(counts)[:, 1], [0.25, 0.0, 2 / 3])
-    shares = np.array([[0.75, 0.25], [1.0, 0.0]])
-    assert node_values(shares) is shares
 
 
 @pytest.mark.parametrize(

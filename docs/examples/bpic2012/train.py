@@ -58,4 +58,6 @@ joblib.dump(model, keep)  # for evaluate.py; what goes live is the bundle
 
 print(f"trained on    {len(data.X)} rows of {data.key.nunique()} applications, {data.y.mean():.1%} accepted")
 print(f"reference     {len(later.X)} rows, {period}")
+for what, count in done.account.figures().items():
+    print(f"              {count} of them {what}")
 print(f"bundle        {done.trees} trees, {done.nodes} nodes, {done.bytes} bytes, {done.golden} golden rows")

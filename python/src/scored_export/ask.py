@@ -15,12 +15,15 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
 from .errors import ExportError
-from .refusals import check_fitted, refused_model
+from .refusals import check_step, refused_model
+from .steps import every_step, is_identity
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 # What scikit-learn, and code of one's own in a step, raises for a value it does not take.
 REFUSALS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+BATCH = 500  # rows among which refused ones are looked for at a time
 
 
 @contextmanager
@@ -38,7 +41,7 @@ class Oracle:
         steps = list(model.steps) if isinstance(model, Pipeline) else [("forest", model)]
         self.forest = checked_forest(*steps[-1])
         for name, step in steps[:-1]:
-            check_fitted(name, step)
+            check_step(name, step)
         self.before = model[:-1] if len(steps) > 1 else None
         self.columns = column_names(model)
         self.positive, self.positive_index = positive_class(self.forest.classes_, positive)
@@ -63,8 +66,12 @@ class Oracle:
         """Return the names of the forest's features as the pipeline gives them."""
         if self.before is None:
             return list(self.columns)
+        before = copy.deepcopy(self.before)
+        for _, step in every_step("", before):
+            if is_identity(step):
+                step.feature_names_out = "one-to-one"  # it gives none of its own accord
         try:
-            return [str(name) for name in self.before.get_feature_names_out()]
+            return [str(name) for name in before.get_feature_names_out()]
         except (AttributeError, ValueError) as err:
             raise ExportError(f"the pipeline gives no names of its features (get_feature_names_out): {err}") from err
 
@@ -72,29 +79,99 @@ class Oracle:
 def asked(model: Any, frame: pd.DataFrame, index: int, brief: Any = None) -> Floats:
     """Return one class's probability per row, NaN where the model refuses the row.
 
-    A batch is refused as a whole, so that rows are found by halving: `brief` refuses what the model does, in less time.
+    A batch is refused as a whole, so that its rows have to be found: `brief` refuses what the model does, in less time.
     """
-
-    def ask(of: Any, rows: pd.DataFrame) -> Floats:
-        if rows.empty:
-            return np.empty(0)
+    if frame.empty:
+        return np.empty(0)
+    with quiet():
         try:
-            answer: Floats = of.predict_proba(rows)[:, index]
+            answer: Floats = model.predict_proba(frame)[:, index]
             return answer
         except REFUSALS:
-            if len(rows) == 1:
+            if len(frame) == 1:
                 return np.array([np.nan])
-        if of is model and brief is not None:
-            taken = ~np.isnan(ask(brief, rows))
-            if not taken.all():
-                out = np.full(len(rows), np.nan)
-                out[taken] = ask(model, rows[taken])
-                return out
-        half = len(rows) // 2
-        return np.concatenate([ask(of, rows.iloc[:half]), ask(of, rows.iloc[half:])])
+        taken = Sieve(model if brief is None else brief).taken(frame)
+    if taken.all():  # in parts
+        half = len(frame) // 2
+        return np.concatenate([asked(model, part, index) for part in (frame.iloc[:half], frame.iloc[half:])])
+    out = np.full(len(frame), np.nan)
+    out[taken] = asked(model, frame[taken], index, brief)
+    return out
 
-    with quiet():
-        return ask(model, frame)
+
+class Sieve:
+    """Finds the rows that a model refuses.
+
+    Batches are halved until one row is left. Most rows are refused for one value: once it is known, rows that hold it
+    are asked one by one, and spoil no batch.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.bad: dict[str, list[Any]] = {}  # values by column
+        self.good: pd.DataFrame | None = None  # one row
+
+    def taken(self, frame: pd.DataFrame) -> Flags:
+        """Say which rows the model takes."""
+        starts = range(0, len(frame), BATCH)
+        return np.concatenate([self.of_batch(frame.iloc[at : at + BATCH], last=at == starts[-1]) for at in starts])
+
+    def of_batch(self, rows: pd.DataFrame, *, last: bool) -> Flags:
+        """Say which rows of a batch the model takes, and learn for the next one."""
+        suspect = self.suspects(rows)
+        out = np.zeros(len(rows), bool)
+        out[suspect] = [self.takes(rows.iloc[[i]]) for i in np.flatnonzero(suspect)]
+        out[~suspect] = self.halved(rows[~suspect])
+        if not last:
+            for i in np.flatnonzero(~suspect & ~out):
+                self.learn(rows.iloc[[i]])
+        return out
+
+    def halved(self, rows: pd.DataFrame) -> Flags:
+        """Say which rows the model takes, by asking about ever smaller parts."""
+        if rows.empty or self.takes(rows):
+            return np.ones(len(rows), bool)
+        if len(rows) == 1:
+            return np.zeros(1, bool)
+        half = len(rows) // 2
+        return np.concatenate([self.halved(rows.iloc[:half]), self.halved(rows.iloc[half:])])
+
+    def takes(self, rows: pd.DataFrame) -> bool:
+        """Say whether the model takes all of the rows."""
+        try:
+            self.model.predict_proba(rows)
+        except REFUSALS:
+            return False
+        self.good = rows.iloc[[0]]
+        return True
+
+    def suspects(self, rows: pd.DataFrame) -> Flags:
+        """Say which rows hold a value for which the model refused one."""
+        out = np.zeros(len(rows), bool)
+        for name, values in self.bad.items():
+            out |= rows[name].isin(values).to_numpy(dtype=bool)
+        return out
+
+    def learn(self, row: pd.DataFrame) -> None:
+        """Find the value for which a row is refused, by bisection: a good row takes over some of its values."""
+        if self.good is None or self.suspects(row).any():
+            return
+        good, names = self.good, row.columns
+        low, high = 0, len(names)  # with so many of them it is taken, with so many refused
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.takes(mixed(good, row, names[:middle])) else (low, middle)
+        name = names[low]
+        if not self.takes(mixed(good, row, names[low:high])):
+            self.bad.setdefault(name, []).extend(row[name].tolist())  # Python's own NaN, which isin finds
+
+
+def mixed(row: pd.DataFrame, other: pd.DataFrame, names: pd.Index) -> pd.DataFrame:
+    """Return a row with another row's values under these names."""
+    out = row.reset_index(drop=True)
+    for name in names:
+        out[name] = other[name].reset_index(drop=True)
+    return out
 
 
 def in_one_thread(forest: Any) -> Any:
@@ -148,9 +225,12 @@ def positive_class(classes: npt.NDArray[Any], positive: str | float | None) -> t
     texts = [str(c) for c in classes.tolist()]
     if positive is None:
         if texts not in (["0", "1"], ["0.0", "1.0"], ["False", "True"]):
-            raise ExportError(f"say which class is the positive one: the forest knows {' and '.join(texts)}")
+            raise ExportError(
+                f"say which class is the positive one: the forest knows {' and '.join(texts)}: give it as "
+                f"positive={texts[-1]!r} (--positive {texts[-1]!r}), for example"
+            )
         positive = texts[1]
-    positive = str(positive)
-    if positive not in texts:
-        raise ExportError(f"the positive class {positive!r} is not in the forest: it knows {' and '.join(texts)}")
-    return positive, texts.index(positive)
+    for i, each in enumerate(classes.tolist()):
+        if each == positive or texts[i] == str(positive):
+            return texts[i], i
+    raise ExportError(f"the positive class {str(positive)!r} is not in the forest: it knows {' and '.join(texts)}")

@@ -6,34 +6,36 @@ import hashlib
 import json
 import os
 import platform
-import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from . import reference
+from .account import Account
+from .arguments import check_arguments, check_inputs, checked_grades, checked_labels
 from .ask import Floats
 from .blocks import Block
 from .calibration import Member, Model
-from .columns import RawColumn, raw_columns
+from .columns import ANSWER, RawColumn, raw_columns
 from .contract import Contract, contract_of
-from .errors import ExportError
+from .errors import BundleError, ExportError, ExportWarning
 from .figures import positives_of, reference_figures
 from .golden import golden_rows, write_rows
 from .lower import lower
 from .notes import Notes, notes_of
 from .trees import Trees, trees_of
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 GRADES = (("A", 90), ("B", 70), ("C", 40), ("D", 0))
 TOLERANCE = 1e-9
 # A calibrated probability passes through an exponential, which libraries round differently.
@@ -42,7 +44,9 @@ VERIFIED_ROWS = 5000
 LINE = 100
 # Fewer could leave every family of golden rows without a share.
 MIN_GOLDEN = 10
-MAX_GOLDEN, MAX_GOLDEN_FEATURES, MAX_MANIFEST = 100_000, 1 << 26, 8 << 20
+MAX_GOLDEN, MAX_GOLDEN_BYTES, MAX_MANIFEST = 100_000, 256 << 20, 8 << 20
+# Golden rows times what one of them takes at every load.
+MAX_GOLDEN_FEATURES, MAX_GOLDEN_STEPS, MAX_GOLDEN_LEVELS = 1 << 24, 1 << 28, 1 << 28
 GOLDEN, MANIFEST, DIGEST = "golden.csv", "manifest.json", "manifest.sha256"
 
 
@@ -62,6 +66,7 @@ class Exported:
     gains: dict[
         float, float
     ]  # the best part of the rows -> the part of the positives that it holds; empty without labels
+    account: Account  # of the test period's rows
 
 
 def export_bundle(
@@ -75,7 +80,7 @@ def export_bundle(
     training: Mapping[str, Any] | None = None,
     grades: Iterable[tuple[str, int]] = GRADES,
     columns: Mapping[str, Any] | None = None,
-    labels: pd.Series | None = None,
+    labels: pd.Series | npt.NDArray[Any] | Sequence[Any] | None = None,
     trained: datetime | None = None,
     source: str = "",
     created: datetime | None = None,
@@ -100,31 +105,41 @@ def export_bundle(
         trained: when the model was trained.
         source: the revision of the training code.
         created: when, instead of now.
-        golden: at most so many golden rows.
+        golden: at most so many golden rows; of a very large model, as many of them as scored takes.
         seed: of the choice of golden rows.
 
     Raises:
         ExportError: the bundle cannot carry the pipeline exactly; the text says why and what to do.
     """
-    if not NAME.fullmatch(name):
-        raise ExportError(
-            f"the name {name!r} is not lower case letters, digits and _, beginning with a letter, at most 40"
-        )
-    if not isinstance(source, str):
-        raise ExportError(f"source is a {type(source).__name__}: give text, or leave it out")
+    check_arguments(
+        pipeline,
+        rows,
+        columns,
+        name=name,
+        period=period,
+        source=source,
+        training=training,
+        moments={"trained": trained, "created": created},
+    )
+    cutoffs, labels = checked_grades(grades), checked_labels(labels)
     if golden < MIN_GOLDEN:
         raise ExportError(f"golden is {golden}: ask for at least {MIN_GOLDEN} golden rows, a bundle is proven by them")
-    cutoffs = checked_grades(grades)
-    model, raw, frame, members, notes, contract = prepared(pipeline, rows, positive, columns)
+    model, raw, frame, members, notes, contract, p = prepared(pipeline, rows, positive, columns)
     reasons = notes.reasons()
-    p = contract.probabilities(frame)
     if np.isnan(p).all():
-        raise ExportError("the contract refuses every row: widen the limits in the columns file")
+        counts = [f"{name} refuses {count}" for name, count in contract.refusals(frame).items()]
+        counts += [f"{change} in {count}" for change, count in contract.changes(frame).items()]
+        raise ExportError(
+            f"the contract refuses every row (of {len(frame)}, {', '.join(counts)}): widen the limits in the columns "
+            "file, or take out nullable = false"
+        )
     truth = None if labels is None else positives_of(labels, rows.index, model.classes, model.positive_index)
-    limit = min(golden, MAX_GOLDEN, MAX_GOLDEN_FEATURES // max(m.trees.features for m in members))
+    limit = min(golden, most_golden(members))
     gold, gold_p = golden_rows(frame, p, contract, [(m.blocks, m.member.oracle) for m in members], limit, seed)
 
     out = Path(out_dir)
+    if out.exists() and not out.is_dir():
+        raise ExportError(f"{out} is a file: name a folder for the bundle")
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
@@ -132,6 +147,10 @@ def export_bundle(
         for m in members:
             m.trees.write(scratch / m.file)
         write_rows(scratch / GOLDEN, gold, gold_p)
+        if (size := (scratch / GOLDEN).stat().st_size) > MAX_GOLDEN_BYTES:
+            raise ExportError(
+                f"{GOLDEN} would have {size} bytes, and {MAX_GOLDEN_BYTES} are the most: ask for fewer golden rows"
+            )
         manifest: dict[str, Any] = {
             "format": "scored-bundle/2",
             "name": name,
@@ -152,11 +171,16 @@ def export_bundle(
         }
         write_manifest(scratch / MANIFEST, manifest)
         write_digest(scratch / DIGEST, scratch / MANIFEST)
-        verified = verify(scratch, raw, gold, gold_p, frame, p, CALIBRATED_TOLERANCE if model.calibrated else 0.0)
+        tolerance = CALIBRATED_TOLERANCE if model.calibrated else 0.0
+        verified, refused = verify(scratch, raw, gold, gold_p, frame, p, tolerance)
         files += [MANIFEST, DIGEST]
         replaced(scratch, out, files)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    scored = ~np.isnan(p)
+    account = Account(len(frame), int(scored.sum()), refused, contract.changes(frame[scored]))
+    for warning in account.warnings():
+        warnings.warn(warning, ExportWarning, stacklevel=2)
     return Exported(
         folder=out,
         bytes=sum((out / file).stat().st_size for file in files),
@@ -168,7 +192,42 @@ def export_bundle(
         refused=int(np.isnan(gold_p).sum()),
         verified=verified,
         gains={c["top"]: c["share"] for c in manifest["reference"].get("gains", {"captured": []})["captured"]},
+        account=account,
     )
+
+
+def expected(
+    pipeline: Any,
+    rows: pd.DataFrame,
+    *,
+    positive: str | float | None = None,
+    columns: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Return rows with what a bundle of the pipeline must say of them.
+
+    Written with `to_csv(path, index=False)`, they are a file for `scored model verify --rows`.
+
+    Args:
+        pipeline: as export_bundle got it.
+        rows: raw rows; other columns than the pipeline's are left as they are.
+        positive: as export_bundle got it.
+        columns: as export_bundle got them: their rules come before the pipeline.
+
+    Returns:
+        The rows, with the column `probability`: a number, or the text `refused` where the contract or the pipeline
+        takes no such row.
+
+    Raises:
+        ExportError: the bundle cannot carry the pipeline exactly, or the pipeline refuses all rows.
+    """
+    check_inputs(pipeline, rows, columns)
+    understood = prepared(pipeline, rows, positive, columns)
+    out = rows.copy()
+    for column in understood.raw:
+        out[column.name] = understood.frame[column.name].set_axis(rows.index)
+    said = ["refused" if np.isnan(p) else float(p) for p in understood.p]
+    out[ANSWER] = pd.Series(said, index=rows.index, dtype="object")
+    return out
 
 
 class Prepared(NamedTuple):
@@ -180,6 +239,7 @@ class Prepared(NamedTuple):
     members: list[Carried]
     notes: Notes
     contract: Contract
+    p: Floats  # what the model says of the frame's rows under the contract
 
 
 def prepared(
@@ -187,9 +247,8 @@ def prepared(
 ) -> Prepared:
     """Return what a pipeline takes and does, found out by asking it about the rows."""
     model = Model(pipeline, positive)
-    raw, frame = raw_columns(rows, model)
+    raw, frame, p = raw_columns(rows, model, [member.oracle.serial for member in model.members])
     notes = notes_of(columns or {}, raw)
-    p = model.probabilities(frame)
     answered = frame[~np.isnan(p)]
     model.check_given(answered, p[~np.isnan(p)])
     # A pipeline may answer for an infinite number, and the contract lets none through.
@@ -198,7 +257,7 @@ def prepared(
         raise ExportError("every row that the pipeline takes holds an infinite number, which scored rejects")
     members = carried(model, raw, finite[:20].reset_index(drop=True))
     contract = contract_of(notes, [m.blocks for m in members], model)
-    return Prepared(model, raw, frame, members, notes, contract)
+    return Prepared(model, raw, frame, members, notes, contract, contract.probabilities(frame, p))
 
 
 @dataclass(frozen=True)
@@ -235,6 +294,22 @@ def carried(model: Model, raw: list[RawColumn], sample: pd.DataFrame) -> list[Ca
     return out
 
 
+def most_golden(members: list[Carried]) -> int:
+    """Return how many golden rows scored takes with these members, or refuse members that leave too few."""
+    plans = {json.dumps([block.as_json() for block in m.blocks]): m.blocks for m in members}.values()
+    features = sum(block.width for blocks in plans for block in blocks)
+    steps = sum(1 + len(block.steps) for blocks in plans for block in blocks)
+    levels = sum(int(tree.tree_.max_depth) + 1 for m in members for tree in m.member.oracle.forest.estimators_)
+    most = min(MAX_GOLDEN, MAX_GOLDEN_FEATURES // features, MAX_GOLDEN_STEPS // steps, MAX_GOLDEN_LEVELS // levels)
+    if most < MIN_GOLDEN:
+        raise ExportError(
+            f"scored takes {most} golden rows of a model of {features} features, {steps} steps and trees of {levels} "
+            f"levels together, and {MIN_GOLDEN} are the fewest that prove it: group rare categories "
+            "(OneHotEncoder(min_frequency=...)), take fewer or shallower trees, or calibrate with ensemble=False"
+        )
+    return most
+
+
 def replaced(scratch: Path, out: Path, files: list[str]) -> None:
     """Put the files in place, and take away forests of an earlier export."""
     out.mkdir(exist_ok=True)
@@ -243,18 +318,6 @@ def replaced(scratch: Path, out: Path, files: list[str]) -> None:
     for old in [out / "forest.bin", *out.glob("forest-*.bin")]:
         if old.name not in files:
             old.unlink(missing_ok=True)
-
-
-def checked_grades(grades: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return the grades, or refuse cut-offs that do not descend to 0."""
-    out = [(str(grade), int(least)) for grade, least in grades]
-    cutoffs = [least for _, least in out]
-    descending = all(a > b for a, b in pairwise(cutoffs))
-    if not out or not descending or cutoffs[-1] != 0 or cutoffs[0] > 100 or not all(grade for grade, _ in out):
-        raise ExportError(f"grades need cut-offs from at most 100 down to 0, each below the one before: {out}")
-    if len({grade for grade, _ in out}) < len(out):
-        raise ExportError(f"grades need a name each: {out}")
-    return out
 
 
 def instant(moment: datetime) -> str:
@@ -276,10 +339,7 @@ def described(path: Path) -> dict[str, Any]:
 
 def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest: a line per entry of its long lists, so that two exports can be compared by eye."""
-    try:
-        text = lines_of(json.loads(json.dumps(manifest, allow_nan=False)))
-    except (TypeError, ValueError) as err:
-        raise ExportError(f"training holds what JSON does not: {err}") from err
+    text = lines_of(json.loads(json.dumps(manifest, allow_nan=False)))
     if (size := len(text.encode()) + 1) > MAX_MANIFEST:
         raise ExportError(
             f"the manifest would have {size} bytes, and {MAX_MANIFEST} are the most: group rare categories "
@@ -315,17 +375,38 @@ def verify(
     frame: pd.DataFrame,
     p: Floats,
     tolerance: float,
-) -> int:
-    """Compare the files with the pipeline, and return the number of rows compared."""
-    bundle = reference.Bundle(folder)
-    read = bundle.golden()
-    stated = np.array([np.nan if answer is None else answer for _, answer in read])
-    compare("golden row", bundle, [row for row, _ in read], stated, tolerance)
-    if not np.array_equal(stated, gold_p, equal_nan=True):
-        raise ExportError("golden.csv does not hold what the pipeline said")
-    chosen = np.unique(np.linspace(0, len(frame) - 1, min(len(frame), VERIFIED_ROWS)).astype(int))
-    compare("row", bundle, raw_rows(frame.iloc[chosen], columns), p[chosen], tolerance)
-    return len(read) + len(chosen)
+) -> tuple[int, dict[str, int]]:
+    """Compare the files with the pipeline.
+
+    Returns:
+        The number of rows compared, and how many rows of the frame are refused by reason, the most frequent first.
+    """
+    try:
+        bundle = reference.Bundle(folder)
+        read = bundle.golden()
+        stated = np.array([np.nan if answer is None else answer for _, answer in read])
+        compare("golden row", bundle, [row for row, _ in read], stated, tolerance)
+        if not np.array_equal(stated, gold_p, equal_nan=True):
+            raise ExportError("golden.csv does not hold what the pipeline said")
+        chosen = np.unique(np.linspace(0, len(frame) - 1, min(len(frame), VERIFIED_ROWS)).astype(int))
+        compare("row", bundle, raw_rows(frame.iloc[chosen], columns), p[chosen], tolerance)
+        return len(read) + len(chosen), refusals(bundle, frame, p, columns)
+    except BundleError as err:
+        raise ExportError(
+            f"the bundle cannot be read again: {err}: this is a fault of the exporter, please report it"
+        ) from err
+
+
+def refusals(bundle: reference.Bundle, frame: pd.DataFrame, p: Floats, columns: list[RawColumn]) -> dict[str, int]:
+    """Return how many rows are refused by reason, the most frequent first."""
+    counts: Counter[str] = Counter()
+    refused = np.flatnonzero(np.isnan(p))
+    for i, row in zip(refused, raw_rows(frame.iloc[refused], columns), strict=True):
+        reason = bundle.refusal(row)
+        if reason is None:
+            raise ExportError(f"row {i}: the pipeline refuses it and the bundle would not")
+        counts[reason] += 1
+    return dict(counts.most_common())
 
 
 def compare(
@@ -338,10 +419,7 @@ def compare(
         return
     i = int(differing[0])
     if np.isnan(got[i]):
-        try:
-            bundle.features(rows[i])
-        except reference.Refused as refused:
-            raise ExportError(f"{what} {i}: the pipeline answers and the bundle would not, because {refused}") from None
+        raise ExportError(f"{what} {i}: the pipeline answers and the bundle would not: {bundle.refusal(rows[i])}")
     if np.isnan(expected[i]):
         raise ExportError(f"{what} {i}: the pipeline refuses it and the bundle would not")
     raise ExportError(

@@ -13,9 +13,9 @@ from typing import Any
 import joblib
 from sklearn.exceptions import InconsistentVersionWarning
 
-from .bundle import GRADES, export_bundle
+from .bundle import GRADES, Exported, export_bundle
 from .dataset import Dataset, read_dataset
-from .errors import DatasetError, ExportError
+from .errors import DatasetError, ExportError, ExportWarning
 from .notes import read_columns
 
 
@@ -23,9 +23,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Exit codes: 0 written, 1 refused, 2 usage."""
     args = arguments(argv)
     try:
-        model = load(args.model)
-        rows = read_dataset(args.rows)
-        done = export_bundle(
+        done = export(args)
+    except (ExportError, DatasetError, OSError) as err:
+        print(f"scored-export: {err}", file=sys.stderr)
+        return 1
+    forests = f"{done.members} forests, " if done.members > 1 else ""
+    print(
+        f"{done.folder}: {forests}{done.trees} trees, {done.nodes} nodes, {done.features} features, "
+        f"{done.bytes} bytes; {done.golden} golden rows, {done.refused} of them refused; equal to the pipeline on "
+        f"{done.verified} rows"
+    )
+    print(f"{done.account.scored} of {done.account.rows} test rows scored")
+    for what, count in done.account.figures().items():
+        print(f"  {count:>8} {what}")
+    for warning in done.account.warnings():
+        print(f"scored-export: WARNING: {warning}", file=sys.stderr)
+    return 0
+
+
+def export(args: argparse.Namespace) -> Exported:
+    """Write the bundle; what it warns of is in its account, too."""
+    model = load(args.model)
+    rows = read_dataset(args.rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExportWarning)
+        return export_bundle(
             model,
             rows.X,
             args.out,
@@ -39,16 +61,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             trained=args.trained,
             source=args.source,
         )
-    except (ExportError, DatasetError, OSError) as err:
-        print(f"scored-export: {err}", file=sys.stderr)
-        return 1
-    forests = f"{done.members} forests, " if done.members > 1 else ""
-    print(
-        f"{done.folder}: {forests}{done.trees} trees, {done.nodes} nodes, {done.features} features, "
-        f"{done.bytes} bytes; {done.golden} golden rows, {done.refused} of them refused; equal to the pipeline on "
-        f"{done.verified} rows"
-    )
-    return 0
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 import pandas as pd
 
-from .ask import Floats
+from .ask import Floats, quiet
 from .blocks import Kind
 from .errors import ExportError
+from .walk import refusal
 
 Missing = float | None
+ANSWER = "probability"  # heads the expected answers, in golden.csv and in rows to verify
+MAX_NAME_BYTES = 127
+TRIED = 5  # values of a column, to find out whether it is the one that a row is refused for
 
 
 class Oracle(Protocol):
@@ -38,8 +43,13 @@ class RawColumn:
         return pd.Series(values, dtype="float64" if self.kind == "number" else "object", name=self.name)
 
 
-def raw_columns(rows: pd.DataFrame, oracle: Oracle) -> tuple[list[RawColumn], pd.DataFrame]:
-    """Return the pipeline's columns and the rows in the types that `scored` holds them in."""
+def raw_columns(
+    rows: pd.DataFrame, oracle: Oracle, pipelines: Iterable[Any]
+) -> tuple[list[RawColumn], pd.DataFrame, Floats]:
+    """Return the pipeline's columns, the rows in the types that `scored` holds them in, and what the oracle says.
+
+    `pipelines` are what the oracle asks: they tell which step refuses rows that are all refused.
+    """
     rows = selected(rows, oracle.columns)
     kinds = {name: kind_of(rows[name]) for name in oracle.columns}
     frame = pd.DataFrame({name: canonical(rows[name], kinds[name]) for name in oracle.columns})
@@ -47,15 +57,47 @@ def raw_columns(rows: pd.DataFrame, oracle: Oracle) -> tuple[list[RawColumn], pd
 
     sample = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, 50).astype(int))]
     if np.isnan(oracle.probabilities(sample)).all():
-        raise ExportError("the pipeline refuses the rows: were they made in the same way as those of training?")
+        refuse(sample, columns, oracle, pipelines)
     given, probabilities = oracle.probabilities(rows), oracle.probabilities(frame)
     check_same(rows, frame, columns, given, probabilities, oracle)
 
     columns = [with_blank(column, frame, oracle, probabilities) for column in columns]
-    for column in columns:
-        if column.kind == "text":
+    if remarked := [column for column in columns if has_other_mark(column, frame)]:
+        for column in remarked:
             frame[column.name] = column.series([column.blank if pd.isna(v) else v for v in frame[column.name]])
-    return with_nullable(columns, frame, oracle, probabilities), frame
+        probabilities = oracle.probabilities(frame)
+    return with_nullable(columns, frame, oracle, probabilities), frame, probabilities
+
+
+def refuse(sample: pd.DataFrame, columns: list[RawColumn], oracle: Oracle, pipelines: Iterable[Any]) -> NoReturn:
+    """Refuse rows that the pipeline refuses, by the step that raises on the first of them."""
+    with quiet():
+        walks = (refusal("", pipeline, sample.iloc[[0]]) for pipeline in pipelines)
+        found = next((walk for walk in walks if walk is not None), None)
+    if found is None:
+        raise ExportError("the pipeline refuses the rows: were they made in the same way as those of training?")
+    given = list(found.data.columns) if isinstance(found.data, pd.DataFrame) else []
+    read = [column for column in columns if column.name in given] or columns
+    guilty = read if len(read) == 1 else [c for c in read if takes_another(c, sample, oracle)]
+    why = f", for column {', '.join(repr(column.name) for column in guilty)}" if guilty else ""
+    raise ExportError(
+        f"the pipeline refuses the rows: step {found.where!r} ({type(found.step).__name__}) raises "
+        f"{type(found.error).__name__} on the first of them{why}: make the rows in the same way as those of training"
+    ) from found.error
+
+
+def takes_another(column: RawColumn, sample: pd.DataFrame, oracle: Oracle) -> bool:
+    """Say whether the first row would be taken with another value in the column: another row's, or 0."""
+    values = [*sample[column.name].drop_duplicates()[:TRIED], *([0.0] if column.kind == "number" else [])]
+    rows = sample.iloc[[0] * len(values)].reset_index(drop=True)
+    rows[column.name] = column.series(values)
+    return not np.isnan(oracle.probabilities(rows)).all()
+
+
+def has_other_mark(column: RawColumn, frame: pd.DataFrame) -> bool:
+    """Say whether missing text stands there otherwise than the pipeline was trained to see it."""
+    missing = [v for v in frame[column.name] if pd.isna(v)] if column.kind == "text" else []
+    return any((v is None) != (column.blank is None) for v in missing)
 
 
 def selected(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -64,8 +106,23 @@ def selected(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
         raise ExportError("there are no rows: give those of the test period")
     if len(set(names)) != len(names):
         raise ExportError("two columns have the same name: rename one before training")
+    if "" in names:
+        raise ExportError("a column has no name: give it one in the dataprep script, and train again")
+    if ANSWER in names:
+        raise ExportError(
+            f"column {ANSWER!r} has the name under which a bundle holds the expected answers: rename it in the "
+            "dataprep script, and train again"
+        )
+    if long := next((name for name in names if len(name.encode()) > MAX_NAME_BYTES), None):
+        raise ExportError(
+            f"column {long[:40]!r}... has a name of {len(long.encode())} bytes, and Redshift's have at most "
+            f"{MAX_NAME_BYTES}: shorten it in the dataprep script, and train again"
+        )
     if missing := [name for name in names if name not in rows.columns]:
         raise ExportError(f"the rows lack columns that the pipeline was trained on: {', '.join(missing)}")
+    duplicated = set(rows.columns[rows.columns.duplicated()])
+    if twice := [name for name in names if name in duplicated]:
+        raise ExportError(f"the rows have columns more than once: {', '.join(twice)}: leave out or rename all but one")
     return rows[names].reset_index(drop=True)
 
 

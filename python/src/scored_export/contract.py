@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,15 @@ from .columns import Oracle, RawColumn
 from .notes import Note, Notes
 
 Abnormal = Literal["refuse", "clip", "missing", "pass"]
-Refused = npt.NDArray[np.bool_]
+Flags = npt.NDArray[np.bool_]
+
+
+class Admitted(NamedTuple):
+    """Values, or rows, as they are let through, which of them refuse their row, and which are others than they were."""
+
+    values: Any
+    refused: Flags
+    changed: Flags
 
 
 @dataclass(frozen=True)
@@ -44,35 +52,34 @@ class Rule:
             **known,
         }
 
-    def apply(self, values: pd.Series) -> tuple[pd.Series, Refused]:
-        """Return the values as they are let through, and which of them refuse their row."""
-        values, refused = self.numbers(values) if self.column.kind == "number" else self.texts(values)
+    def apply(self, values: pd.Series) -> Admitted:
+        """Return a column's values as they are let through."""
+        abnormal, none = self.are_abnormal(values), np.zeros(len(values), bool)
+        refused, changed = (abnormal, none) if self.abnormal == "refuse" else (none, abnormal)
         if not self.nullable and self.column.nullable:
-            refused |= values.isna().to_numpy()
-        return values, refused
+            refused = refused | values.isna().to_numpy()
+        if changed.any():
+            cells = [self.instead(v) if odd else v for v, odd in zip(values, changed, strict=True)]
+            values = self.column.series(cells).set_axis(values.index)
+        return Admitted(values, refused, changed)
 
-    def numbers(self, values: pd.Series) -> tuple[pd.Series, Refused]:
-        """Apply the limits."""
-        x = values.to_numpy(dtype="float64")
-        low = -math.inf if self.low is None else self.low
-        high = math.inf if self.high is None else self.high
-        abnormal = np.isinf(x) | (x < low) | (x > high)
-        if not abnormal.any() or self.abnormal == "refuse":
-            return values, abnormal
-        other = np.where(x < low, low, high) if self.abnormal == "clip" else np.full(len(x), np.nan)
-        return self.column.series(np.where(abnormal, other, x).tolist()), np.zeros(len(x), bool)
-
-    def texts(self, values: pd.Series) -> tuple[pd.Series, Refused]:
-        """Apply the categories."""
-        none = np.zeros(len(values), bool)
+    def are_abnormal(self, values: pd.Series) -> Flags:
+        """Say which values are beyond the limits or in no category, where there is a rule for those."""
+        if self.column.kind == "number":
+            x = values.to_numpy(dtype="float64")
+            low = -math.inf if self.low is None else self.low
+            high = math.inf if self.high is None else self.high
+            return np.asarray(np.isinf(x) | (x < low) | (x > high))
         if self.categories is None or self.abnormal == "pass":
-            return values, none
+            return np.zeros(len(values), bool)
         known = set(self.categories)
-        abnormal = np.array([isinstance(v, str) and v not in known for v in values], dtype=bool)
-        if self.abnormal == "refuse":
-            return values, abnormal
-        cells = zip(values, abnormal, strict=True)
-        return self.column.series([self.column.blank if odd else v for v, odd in cells]), none
+        return np.array([isinstance(v, str) and v not in known for v in values], dtype=bool)
+
+    def instead(self, value: Any) -> Any:
+        """Return what an abnormal value becomes."""
+        if self.abnormal == "clip":
+            return self.low if value < self.low else self.high
+        return self.column.blank
 
 
 @dataclass(frozen=True)
@@ -86,21 +93,37 @@ class Contract:
         """Return the contract as the manifest holds it."""
         return [rule.as_json() for rule in self.rules]
 
-    def admitted(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, Refused]:
-        """Return the rows as they are let through, and which of them are refused."""
-        refused = np.zeros(len(frame), bool)
+    def admitted(self, frame: pd.DataFrame) -> Admitted:
+        """Return the rows as they are let through."""
+        refused, changed = np.zeros(len(frame), bool), np.zeros(len(frame), bool)
         out = {}
         for rule in self.rules:
-            out[rule.column.name], odd = rule.apply(frame[rule.column.name])
+            out[rule.column.name], odd, other = rule.apply(frame[rule.column.name])
             refused |= odd
-        return pd.DataFrame(out, index=frame.index), refused
+            changed |= other
+        return Admitted(pd.DataFrame(out, index=frame.index), refused, changed)
 
-    def probabilities(self, frame: pd.DataFrame) -> Floats:
-        """Return what the model says of rows that the contract lets through, NaN where either refuses."""
-        rows, refused = self.admitted(frame)
-        out = np.full(len(frame), np.nan)
-        out[~refused] = self.oracle.probabilities(rows[~refused])
+    def probabilities(self, frame: pd.DataFrame, said: Floats | None = None) -> Floats:
+        """Return what the model says of rows that the contract lets through, NaN where either refuses.
+
+        `said` is what the model says of the rows as they stand, if that is known: it is asked about the others only.
+        """
+        rows, refused, changed = self.admitted(frame)
+        out = np.full(len(frame), np.nan) if said is None else np.where(refused, np.nan, said)
+        asked = ~refused if said is None else ~refused & changed
+        out[asked] = self.oracle.probabilities(rows[asked])
         return out
+
+    def refusals(self, frame: pd.DataFrame) -> dict[str, int]:
+        """Return how many rows each column's rule refuses, of the columns that refuse any."""
+        counts = {rule.column.name: int(rule.apply(frame[rule.column.name]).refused.sum()) for rule in self.rules}
+        return {name: count for name, count in counts.items() if count}
+
+    def changes(self, frame: pd.DataFrame) -> dict[str, int]:
+        """Return how many values of a column are clipped or made missing, of the columns that have any."""
+        made = {"clip": "clipped", "missing": "made missing"}
+        counts = [(rule, int(rule.apply(frame[rule.column.name]).changed.sum())) for rule in self.rules]
+        return {f"{rule.column.name} is {made[rule.abnormal]}": count for rule, count in counts if count}
 
 
 def contract_of(notes: Notes, members: list[list[Block]], oracle: Oracle) -> Contract:

@@ -1,4 +1,4 @@
-"""What the exporter refuses."""
+"""What the exporter refuses, and what it warns of."""
 
 
 class ExportError(Exception):
@@ -11,3 +11,7 @@ class DatasetError(Exception):
 
 class BundleError(Exception):
     """A folder that is not a bundle as docs/bundle.md defines it."""
+
+
+class ExportWarning(UserWarning):
+    """Rows of the test period that are too few, or of which too many are refused, to judge scores by."""

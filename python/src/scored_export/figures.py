@@ -99,8 +99,9 @@ def positives_of(labels: pd.Series, rows: pd.Index, classes: npt.NDArray[Any], i
             continue
         if label not in known:
             raise ExportError(
-                f"the label of row {i} is none of the model's classes, {', '.join(str(c) for c in known)}: give "
-                "labels as training had them, or none (--no-gains)"
+                f"the label of row {i}, of type {type(label).__name__}, is none of the model's classes, "
+                f"{', '.join(map(repr, known))} of type {type(known[0]).__name__}: give labels as training had them, "
+                "or none (--no-gains)"
             )
         out[i] = known.index(label) == index
     return out

@@ -16,6 +16,7 @@ import pandas as pd
 
 from .ask import Floats, Oracle
 from .blocks import Block, Value
+from .columns import ANSWER
 from .contract import Contract
 from .inverse import arithmetic, raw_beside, raw_edges
 
@@ -262,6 +263,6 @@ def write_rows(path: Path, rows: pd.DataFrame, p: Floats) -> None:
     """Write rows and their probabilities in the format of golden.csv."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*rows.columns, "probability"])
+        writer.writerow([*rows.columns, ANSWER])
         for row, probability in zip(cells(rows), p, strict=True):
             writer.writerow([*row, "refused" if np.isnan(probability) else repr(float(probability))])

@@ -32,9 +32,16 @@ class Filled:
         if block.never_missing:
             return [block]
         (answer,) = asked.about_each([asked.stage.blank(block)])
-        if answer is None or pd.isna(answer[0]):
+        if answer is None:
             return [block]
         value = answer[0]
+        if value is None and asked.stage.blank(block) is not None:
+            raise asked.error(
+                "puts None where text is missing, as it was trained on rows with None, which is a value to it: train "
+                "on what read_dataset gives, or give it missing_values=None"
+            )
+        if pd.isna(value):
+            return [block]
         if isinstance(value, str) != block.text:
             raise asked.error(
                 f"puts {'text' if isinstance(value, str) else 'a number'} where the column holds "
@@ -72,7 +79,8 @@ def check_mark(asked: Asked, mark: Any) -> None:
 
 def simple_imputer(where: str, step: SimpleImputer, stage: Stage) -> list[Output]:
     """Return the columns that are kept, then those of the indicator."""
-    kept = np.ones(len(stage.blocks), bool) if step.keep_empty_features else ~pd.isna(step.statistics_)
+    learned = step.statistics_ == step.statistics_  # all but NaN: None is a value to it
+    kept = np.ones(len(stage.blocks), bool) if step.keep_empty_features else learned
     outputs: list[Output] = [Filled(int(i), step.missing_values) for i in np.flatnonzero(kept)]
     if step.indicator_ is not None:
         outputs += missing_indicator(where, step.indicator_, stage)

@@ -13,7 +13,6 @@ from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from . import encoders, imputers, scalers
 from .ask import REFUSALS, Oracle, quiet
@@ -24,6 +23,7 @@ from .finish import finished
 from .outputs import Number, Output
 from .refusals import refused_step
 from .stage import Asked, Stage
+from .steps import is_identity, is_selection
 
 Rule = Callable[[str, Any, Stage], list[Output]]
 RULES: dict[type, Rule] = {**scalers.RULES, **encoders.RULES, **imputers.RULES}
@@ -55,7 +55,7 @@ def through(where: str, step: Any, stage: Stage) -> Stage:
         if step in (None, "passthrough"):
             return stage
         raise ExportError(f"step {where!r} is {step!r}, which is no transformer: use 'passthrough' or leave it out")
-    if type(step) is FunctionTransformer and step.func is None:
+    if is_identity(step):
         return stage
     if type(step) is FrozenEstimator:
         return through(where, step.estimator, stage)
@@ -75,7 +75,7 @@ def through(where: str, step: Any, stage: Stage) -> Stage:
 
 def rule_of(step: Any) -> Rule | None:
     """Return what is known of a step's class; a class of one's own may do anything."""
-    if isinstance(step, SelectorMixin) and type(step).transform is SelectorMixin.transform:
+    if is_selection(step):
         return selector
     return RULES.get(type(step))
 

@@ -8,8 +8,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .columns import RawColumn
 from .errors import ExportError
@@ -70,16 +73,20 @@ class Note:
         value = self.table.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        try:
+            limit = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+        except OverflowError:
+            limit = math.inf
+        if not math.isfinite(limit):
             raise self.error(key, "give a finite number; a limit that is left out is none")
-        return float(value)
+        return limit
 
     def flag(self, key: str, default: bool) -> bool:
         """Return a switch."""
         value = self.table.get(key, default)
-        if not isinstance(value, bool):
+        if not isinstance(value, bool | np.bool_):
             raise self.error(key, "give true or false")
-        return value
+        return bool(value)
 
     def abnormal(self, default: str) -> str:
         """Return the rule for abnormal values."""

@@ -73,6 +73,14 @@ class Bundle:
         admitted = {column["name"]: admit(column, row[column["name"]]) for column in self.contract}
         return [member.features(admitted) for member in self.members]
 
+    def refusal(self, row: Mapping[str, Raw]) -> str | None:
+        """Return why a raw row is rejected, None if it is not."""
+        try:
+            self.features(row)
+        except Refused as refused:
+            return str(refused)
+        return None
+
     def score(self, probability: float) -> int:
         """Return where a probability stands in the reference distribution."""
         quantiles = self.manifest["reference"]["quantiles"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn import impute, preprocessing
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .errors import ExportError
+from .steps import every_step, inner_steps, is_of_scikit_learn, is_selection
 
 IN_SQL = "compute it in the dataprep SQL, which training and every run share"
 LINEAR = "leave it out, a forest splits on the columns themselves"
@@ -29,11 +31,17 @@ STEPS = {
     "NMF": LINEAR,
     "LinearDiscriminantAnalysis": LINEAR,
     "FeatureAgglomeration": LINEAR,
+    "KMeans": LINEAR,
+    "MiniBatchKMeans": LINEAR,
+    "Nystroem": LINEAR,
+    "RBFSampler": LINEAR,
+    "GaussianRandomProjection": LINEAR,
+    "SparseRandomProjection": LINEAR,
     "KNNImputer": FILL,
     "IterativeImputer": FILL,
     "PolynomialFeatures": f"{LINEAR}; a product or a ratio that matters belongs in the dataprep SQL",
     "SplineTransformer": f"{LINEAR}; for bins use KBinsDiscretizer",
-    "FunctionTransformer": f"a bundle carries no code; {IN_SQL}",
+    "FunctionTransformer": f"a bundle carries no code; {IN_SQL}, or leave it out where it ascends, as log1p does",
     "CountVectorizer": WORDS,
     "TfidfVectorizer": WORDS,
     "TfidfTransformer": WORDS,
@@ -51,6 +59,7 @@ LATER = (
     "bundles of boosted trees (LightGBM, XGBoost, HistGradientBoosting, GradientBoosting) are not read yet; train a "
     "forest on the same columns meanwhile"
 )
+SAME_COLUMNS = "train a RandomForestClassifier on the same columns"
 TWO_CLASSES = "train a RandomForestClassifier on two classes, the outcome and the rest"
 ANEW = "one tree, trained anew"
 MODELS = {
@@ -61,7 +70,7 @@ MODELS = {
     "LGBMClassifier": LATER,
     "CatBoostClassifier": LATER,
     "Booster": LATER,
-    "AdaBoostClassifier": "train a RandomForestClassifier on the same columns",
+    "AdaBoostClassifier": SAME_COLUMNS,
     "DecisionTreeClassifier": f"train RandomForestClassifier(1, bootstrap=False, max_features=None): {ANEW}",
     "ExtraTreeClassifier": f"train ExtraTreesClassifier(1): {ANEW}",
     "RandomForestRegressor": TWO_CLASSES,
@@ -71,16 +80,15 @@ MODELS = {
     "DecisionTreeRegressor": TWO_CLASSES,
     "XGBRegressor": TWO_CLASSES,
     "LGBMRegressor": TWO_CLASSES,
-    "MultiOutputClassifier": "export one forest per output, its estimators_",
+    "MultiOutputClassifier": "export one forest per output, of its estimators_, in its place",
     "ClassifierChain": "export one forest per output, trained on columns alone",
-    "OneVsRestClassifier": "export one forest per class, its estimators_",
+    "OneVsRestClassifier": "export one forest per class, of its estimators_, in its place",
     "OneVsOneClassifier": "train one forest on two classes, the outcome and the rest",
-    "FixedThresholdClassifier": "export its estimator_, a score needs no threshold",
-    "TunedThresholdClassifierCV": "export its estimator_, a score needs no threshold",
+    "FixedThresholdClassifier": "export its estimator_ in its place, a score needs no threshold",
+    "TunedThresholdClassifierCV": "export its estimator_ in its place, a score needs no threshold",
     "BaggingClassifier": "a forest is bagged already: train it alone",
-    "VotingClassifier": "export one of its forests, its estimators_",
-    "StackingClassifier": "export one of its forests, its estimators_",
-    "LogisticRegression": "train a RandomForestClassifier on the same columns",
+    "VotingClassifier": "export one of its forests, of its estimators_, in its place",
+    "StackingClassifier": "export one of its forests, of its estimators_, in its place",
 }
 
 
@@ -91,29 +99,44 @@ def refused_step(where: str, step: Any) -> ExportError:
         instead = "it works in training only: export Pipeline([...]) of the other fitted steps"
     elif not hasattr(step, "transform"):
         instead = "a step before the last one transforms: export the pipeline that ends in the forest"
-    elif type(step).__module__.split(".")[0] != "sklearn":
-        parent = next((p.__name__ for p in type(step).__mro__ if p.__module__.startswith(LIBRARY)), "_")
-        its_own = "" if parent.startswith("_") else f"use scikit-learn's own {parent} where that will do, or "
-        instead = f"a bundle carries no code of your own; {its_own}{IN_SQL}"
+    elif not is_of_scikit_learn(step):
+        instead = f"a bundle carries no code of your own; {instead_of_own(step)}"
     else:
         instead = STEPS.get(kind, IN_SQL)
     return ExportError(f"step {where!r} is a {kind}, which a bundle cannot carry exactly: {instead}")
 
 
+def instead_of_own(step: Any) -> str:
+    """Return what to do instead of a step of one's own: it may be scikit-learn's class below it, or of its name."""
+    own = type(step)
+    name = next((c.__name__ for c in own.__mro__ if c.__module__.startswith(LIBRARY)), own.__name__)
+    if name in STEPS:
+        return STEPS[name]
+    known = any(hasattr(library, name) for library in (preprocessing, impute))
+    return f"use scikit-learn's own {name} where that will do, or {IN_SQL}" if known else IN_SQL
+
+
+def check_step(where: str, step: Any) -> None:
+    """Refuse a step, or one within it, whose class is one's own or that was left unfitted."""
+    for path, each in every_step(where, step):
+        if each is None or isinstance(each, str | Pipeline):
+            continue
+        if not is_of_scikit_learn(each) and not is_selection(each):
+            raise refused_step(path, each)
+        check_fitted(path, each)
+
+
 def check_fitted(where: str, step: Any) -> None:
-    """Refuse a step that was left unfitted."""
-    if isinstance(step, Pipeline):
-        for name, inner in step.steps:
-            check_fitted(f"{where}/{name}", inner)
+    """Refuse a step that was left unfitted; one that is made of others is as fitted as they are."""
+    if inner_steps(where, step):
         return
     try:
         check_is_fitted(step)
     except NotFittedError as err:
+        own = "" if is_of_scikit_learn(step) else ", and let fit set an attribute whose name ends in _"
         raise ExportError(
-            f"step {where!r} is a {type(step).__name__} that is not fitted: fit the whole pipeline"
+            f"step {where!r} is a {type(step).__name__} that is not fitted: fit the whole pipeline{own}"
         ) from err
-    except TypeError:
-        return  # 'passthrough', or no estimator at all
 
 
 def refused_model(where: str, model: Any) -> ExportError:
@@ -122,16 +145,20 @@ def refused_model(where: str, model: Any) -> ExportError:
     parent = next((p.__name__ for p in (RandomForestClassifier, ExtraTreesClassifier) if isinstance(model, p)), None)
     if parent is not None:
         instead = f'it is a subclass, which may do anything: use {parent}(class_weight="balanced_subsample")'
-    elif isinstance(model, tuple | list | dict):
+    elif isinstance(model, type):
+        instead = f"it is the class {model.__name__} itself: give one that is fitted"
+    elif model is None or isinstance(model, tuple | list | dict):
         instead = "give the fitted pipeline itself"
     elif kind in MODELS:
         instead = MODELS[kind]
     elif hasattr(model, "best_estimator_"):
-        instead = "export its best_estimator_"
+        instead = "export its best_estimator_ in its place"
     elif hasattr(model, "transform"):
         instead = "give the whole pipeline, with the fitted forest at its end"
     elif isinstance(model, Pipeline):
         instead = "give one pipeline that ends in the forest"
+    elif hasattr(model, "classes_"):
+        instead = SAME_COLUMNS
     else:
         instead = TWO_CLASSES
     return ExportError(

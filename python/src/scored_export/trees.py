@@ -80,7 +80,7 @@ def nodes_of(index: int, estimator: Any, positive_index: int) -> dict[str, npt.N
     here = np.arange(len(left))
     if np.any(~leaf & ((left <= here) | (right <= here))):
         raise ExportError(f"tree {index} has a child before its parent: refit it with the scikit-learn that is here")
-    value = node_values(tree.value[:, 0, :])[:, positive_index]
+    value = np.asarray(tree.value[:, 0, positive_index])
     cover = np.asarray(tree.weighted_n_node_samples, dtype=np.float64)
     if not (np.all((value >= 0) & (value <= 1)) and np.all(np.isfinite(cover) & (cover >= 0))):
         raise ExportError(
@@ -96,9 +96,3 @@ def nodes_of(index: int, estimator: Any, positive_index: int) -> dict[str, npt.N
         "value": value,
         "cover": cover,
     }
-
-
-def node_values(value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the classes' shares per node: what `predict_proba` makes of them, in every version of scikit-learn."""
-    shares = abs(float(value[0].sum()) - 1) < 1e-9  # weighted counts before 1.3
-    return value if shares else np.divide(value, value.sum(axis=1, keepdims=True))
