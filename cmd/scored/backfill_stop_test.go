@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -138,6 +140,10 @@ func TestASignalStopsABackfillAtARequestBoundary(t *testing.T) {
 	w := newWorld(t)
 	c := config(t)
 	binary := build(t)
+	// What is caught here is not ignored in a child, also where the tests are run under nohup.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
 	for i, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
 		from := midnight(w, 6-3*i) // the second one has something to send
 		underway, late := holdUp(w)
