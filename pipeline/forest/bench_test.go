@@ -43,7 +43,7 @@ func BenchmarkPredict(b *testing.B) {
 	}
 }
 
-// BenchmarkContribute sets contributions beside predictions.
+// BenchmarkContribute sets contributions beside predictions, and beside the SHAP values of one row.
 func BenchmarkContribute(b *testing.B) {
 	for name, file := range benched() {
 		f := readAs(b, file, narrowLimits())
@@ -62,6 +62,16 @@ func BenchmarkContribute(b *testing.B) {
 				report(b, benchRows, perRow)
 			})
 		}
+		b.Run(name+"/shap", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := f.Shap(x, out); err != nil {
+					b.Fatal(err)
+				}
+			}
+			report(b, 1, perRow)
+			b.ReportMetric(float64(f.Nodes()), "nodes")
+		})
 	}
 }
 

@@ -1,7 +1,6 @@
 package forest
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"math/big"
@@ -419,21 +418,4 @@ func FuzzShap(f *testing.F) {
 			t.Errorf("bias + sum is %v, the prediction %v", sum, predicted[0])
 		}
 	})
-}
-
-func BenchmarkShap(b *testing.B) {
-	const features = 58
-	for _, depth := range []int{8, 12} {
-		data := foresttest.Random(1, features, 500, depth).Bytes()
-		f, err := Read(bytes.NewReader(data), int64(len(data)))
-		if err != nil {
-			b.Fatal(err)
-		}
-		x, out := foresttest.Matrix(2, 1, features, 0.02), make([]float64, features)
-		b.Run(fmt.Sprintf("trees=500/depth=%d/nodes=%d", depth, f.Nodes()), func(b *testing.B) {
-			for b.Loop() {
-				shapOf(b, f, x, out)
-			}
-		})
-	}
 }
