@@ -99,8 +99,8 @@ func printVerified(out io.Writer, b *chosen, path string, v model.Verification, 
 	}
 	if v.Wrong > 0 {
 		fmt.Fprintln(out, "NOT the model that gave these probabilities, or not from these values")
-		fmt.Fprintln(out, "  -> scored model show tells when it was trained, and from which revision. If that is the one: give the values as")
-		fmt.Fprintln(out, "     scored dataset wrote them, not as a notebook changed them. If it still is wrong, export the model again")
+		fmt.Fprintln(out, "  -> scored model show tells when it was trained, and from which revision. If that is the one: write the file with")
+		fmt.Fprintln(out, "     scored_export.expected, from rows as scored dataset gave them. If it still is wrong, export the model again")
 	} else {
 		fmt.Fprintln(out, "ok")
 	}

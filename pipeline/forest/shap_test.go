@@ -331,12 +331,7 @@ func TestShapRefusesPathsOfTooManyFeatures(t *testing.T) {
 		file := foresttest.New(features)
 		file.Grow()
 		file.AddLeaf(0.5)
-		file.Grow()
-		for level := range features {
-			file.AddSplit(level, 0.5, false, 2*level+1, 2*level+2)
-			file.AddLeaf(0.25)
-		}
-		file.AddLeaf(1)
+		file.GrowChain(features)
 		file.Settle()
 		_, err := must(t, file).Shap(make([]float32, features), make([]float64, features))
 		want := ""

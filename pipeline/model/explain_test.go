@@ -274,12 +274,7 @@ func TestExplainLeavesShapOutThatDoesNotAddUp(t *testing.T) {
 func TestExplainOfAPathOfTooManyFeatures(t *testing.T) {
 	const features = 20_000
 	file := foresttest.New(features)
-	file.Grow()
-	for level := range features {
-		file.AddSplit(level, 0.5, false, 2*level+1, 2*level+2)
-		file.AddLeaf(0.25)
-	}
-	file.AddLeaf(1)
+	file.GrowChain(features)
 	file.Settle()
 	zeros, width := &feature.Rule{Action: "zeros"}, features
 	b := assemble(t, feature.Contract{{Name: "town", Type: "text", Nullable: true, Abnormal: "pass"}}, []feature.Block{

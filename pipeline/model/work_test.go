@@ -21,12 +21,7 @@ func rowsOf(n int) []byte {
 // chain is a forest of one tree, a single way of so many levels down.
 func chain(features, levels int) []byte {
 	f := foresttest.New(features)
-	f.Grow()
-	for i := range levels {
-		f.AddSplit(i%features, 0.5, false, 2*i+1, 2*i+2)
-		f.AddLeaf(0.5)
-	}
-	f.AddLeaf(0.5)
+	f.GrowChain(levels)
 	f.Settle()
 	return f.Bytes()
 }

@@ -63,6 +63,17 @@ func (f *File) add(feature int32, threshold float64, left, right uint32, missing
 	return int(f.PerTree[tree]) - 1
 }
 
+// GrowChain adds a tree of one path that asks the features in turn: a row is at a leaf of 0.25 unless all values that are
+// asked for are above 0.5.
+func (f *File) GrowChain(levels int) {
+	f.Grow()
+	for level := range levels {
+		f.AddSplit(level%int(f.Features), 0.5, false, 2*level+1, 2*level+2)
+		f.AddLeaf(0.25)
+	}
+	f.AddLeaf(1)
+}
+
 // Settle gives the splits what training would: the sum of their children's covers, and the mean of their values, weighted
 // by cover. AddSplit leaves both at 0.
 func (f *File) Settle() {
