@@ -48,31 +48,91 @@ type Scorer interface {
 // the changes. It is a pure function that judges each key by what is known of that key alone. A score that the target
 // confirmed for certain, with its grade and model, is no change, unless a backfill filled it. A newer version at the target
 // always wins. Reasons are no difference: they come with a change and make none.
-type Decide func(run *Run, model string, scores []Score, confirmed iter.Seq2[Confirmed, error]) (Decision, error)
+type Decide func(run *Run, model string, found Found, confirmed iter.Seq2[Confirmed, error]) (Decision, error)
+
+// Found is what a run knows of the keys in the dataprep result.
+type Found struct {
+	Scores   []Score  // in ascending order of key, each key once
+	Rejected []string // keys of rows that could not be scored, in ascending order: they did not leave the result
+	// Clear is set where a key that the target has confirmed and that is in neither is to be cleared: it left the result.
+	Clear bool
+}
 
 // Decision is what to send to one target, in ascending order of key, and how many scores stay.
 type Decision struct {
-	Changes    []Change
-	Unchanged  int
-	Superseded int
-	Ahead      int // of Superseded: the version is of a time that has not come yet, so a clock was wrong
-	Kept       int // the target holds an older score that is not to be replaced
+	Changes     []Change
+	Unchanged   int
+	Superseded  int
+	Ahead       int // of Superseded: the version is of a time that has not come yet, so a clock was wrong
+	Kept        int // the target holds an older score that is not to be replaced
+	Quarantined int // they differ, and the target refused the key lately
 }
 
 // Sink is a target's adapter.
 type Sink interface {
 	// Name is the target's name in config, ledger and log.
 	Name() string
-	// Preflight logs in where it must, checks that the target can take the changes, and returns what identifies it
-	// (the org's id): a ledger is bound to one.
-	Preflight(ctx context.Context) (identity string, err error)
+	// Preflight logs in where it must, and checks that the target can take the changes.
+	Preflight(ctx context.Context) (Ready, error)
 	// Write sends the changes in order and calls confirm, from one goroutine, after every answered request. A change it
-	// put on the wire is reported exactly once (Unknown if no answer came); one it never reports never left. An error
+	// put on the wire is reported exactly once (Unknown if no answer came); one it never reports changed nothing. An error
 	// from confirm ends the delivery. Write's own error concerns the delivery as a whole; the rest is per row. When ctx
 	// ends, Write stops at the next request boundary.
 	Write(ctx context.Context, run *Run, model string, changes []Change, confirm func([]Outcome) error) error
 	// Calls returns the number of API calls made so far.
 	Calls() int
+}
+
+// Ready is what a preflight found.
+type Ready struct {
+	Identity string // of the target (the org's id): a ledger is bound to one
+	// Guarded is set where the target itself refuses a version older than what it holds, so that a late request can do no
+	// harm.
+	Guarded bool
+}
+
+// Resumer is a sink whose deliveries can go on at the target after the sender died.
+type Resumer interface {
+	// Resume finishes what earlier runs left at the target, if anything: it waits for it or calls it off, and hands the
+	// outcomes to confirm with the id of the run that sent them. Without anything left it makes no request.
+	Resume(ctx context.Context, confirm func(run string, outcomes []Outcome) error) error
+}
+
+// Meter is a sink whose target counts requests by the day.
+type Meter interface {
+	// Usage asks the target for its count, of all its clients, in the last 24 hours.
+	Usage(ctx context.Context) (Usage, error)
+	// Cost is about how many requests it takes to deliver so many changes. It never falls as changes grow.
+	Cost(changes int) int
+}
+
+// Usage is a target's count of requests in the last 24 hours, of all its clients, and what it allows.
+type Usage struct{ Used, Limit int }
+
+// Reader reads scores back from a target.
+type Reader interface {
+	// Versions tells found the version that the target holds of each of the keys that it knows; 0 where it holds none.
+	Versions(ctx context.Context, keys []string, found func(key string, version int64) error) error
+	// Held yields every record that has a version, in no particular order.
+	Held(ctx context.Context) iter.Seq2[Held, error]
+}
+
+// Ration picks the changes that a run may send within the target's budget; the order stays. What it leaves out stays due.
+type Ration func(budget Budget, cost func(changes int) int, changes []Change) []Change
+
+// Budget is what is known of a target's requests when a run is about to deliver.
+type Budget struct {
+	Usage
+	Own     int // of Used: those of this ledger's runs
+	Typical int // what a run of this ledger's jobs usually takes
+	Runs    int // of the jobs' schedules within 24 hours
+}
+
+// RemoteJob is work that was handed to a target and goes on there by itself.
+type RemoteJob struct {
+	Run   string    // the id of the run that handed it over
+	ID    string    // the target's name for it; "" while its creation is not answered
+	Since time.Time // when its creation was about to be asked for
 }
 
 // Ledger is the local record of runs and of what each target confirmed. Every method that changes it is durable when it
@@ -99,11 +159,19 @@ type Ledger interface {
 	// Unsettled returns the last moment at which a write that is still without an answer may have left; the zero time if
 	// there is none.
 	Unsettled(ctx context.Context, job, target string) (time.Time, error)
-	// Intend records what is about to be sent.
+	// Intend records what is about to be sent, and keeps what was confirmed before for an undo.
 	Intend(ctx context.Context, run *Run, target, model string, changes []Change) error
-	// Confirm settles intents: Accepted, and Refused for good, become what the target confirmed; Refused, Retry and
-	// NotSent leave what was known before; Unknown stays open.
+	// Confirm settles intents. Accepted becomes what the target confirmed, and ends a quarantine. Refused, Retry,
+	// Unprocessed and NotSent leave what was known before; a Refused key goes into quarantine or stays there longer. Stale
+	// puts what is known of the key in doubt. Unknown stays open.
 	Confirm(ctx context.Context, run *Run, target string, outcomes []Outcome) error
+	// Settle is Confirm for a run that has ended, by its id. An outcome whose intent is no longer open says nothing.
+	Settle(ctx context.Context, run, target string, outcomes []Outcome) error
+	// Spent returns how many requests the ledger's runs took that began since then, and what a run usually takes.
+	Spent(ctx context.Context, since time.Time) (calls, typical int, err error)
+	// Written yields, in ascending order of key, what the run wrote to the target for certain, with what was confirmed
+	// before.
+	Written(ctx context.Context, run, target string) iter.Seq2[Written, error]
 	// Finish records the run's summary, the rows that were rejected by the contract or refused by a target, and the log.
 	Finish(ctx context.Context, summary *Summary, rejected []Rejection, refused []RefusedRow, log []string) error
 	// Unpublished returns runs of the job that ended and are not in the warehouse's run log yet, oldest first.

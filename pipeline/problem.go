@@ -3,16 +3,41 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// Class says who can mend an error, and so which exit code it gets.
+// Class says what mends an error, of a run or of a single row, and so what is done about it. Ledger, log, metrics and
+// runbook know it by its word.
 type Class uint8
 
-// The classes of a [Problem]. An error without a class is a failure of the run (exit code 1).
+// The classes of errors. A [Problem] without a class is a failure of the run (exit code 1).
 const (
 	Configuration Class = iota + 1 // a person must edit something: config, script, bundle, permissions (78)
-	TryAgain                       // the same run may succeed later without any edit (75)
+	TryAgain                       // the same may succeed in a moment: tried again, with jitter, within the slot (75)
+	Expired                        // the session is over: log in again, once (75 if that does not help)
+	Exhausted                      // the target takes no more for hours: stop sending, the rest stays due (75)
+	Rejected                       // this row, as it is: kept in quarantine and offered again later
+	Terminal                       // this record will never take a score again: offered when a person says so
+	Outdated                       // the target holds something newer than this row: no error
 )
+
+var classWords = [...]string{"", "configuration", "transient", "session", "exhausted", "rejected", "terminal", "stale"}
+
+// String returns the word used in the ledger, in logs and in metrics; "" for none.
+func (c Class) String() string {
+	if int(c) < len(classWords) {
+		return classWords[c]
+	}
+	return "invalid"
+}
+
+// ParseClass is the opposite of [Class.String].
+func ParseClass(word string) (Class, error) {
+	if at := slices.Index(classWords[:], word); at >= 0 {
+		return Class(at), nil
+	}
+	return 0, fmt.Errorf("%q is no class of errors", word)
+}
 
 // Problem is an error with its class and, kept apart from its text, what the operator can do.
 type Problem struct {

@@ -17,6 +17,7 @@ const (
 	Manual    Trigger = "manual"   // by hand
 	Fill      Trigger = "fill"     // for a backfill window: history, and leads without a live score
 	Backfill  Trigger = "backfill" // for a backfill window, delivered like any other run
+	Undo      Trigger = "undo"     // by hand: brings back what another run replaced
 )
 
 // Run is the identity of one attempt at a slot.

@@ -26,6 +26,11 @@ type Target struct {
 	// Reasons is set where the sink writes a score's reasons, which are computed for changes only, and not unless somebody
 	// wants them.
 	Reasons bool
+	// Clear is set where the score of a lead that left the result is cleared; otherwise it stays.
+	Clear   bool
+	Resumer Resumer // nil where nothing goes on at the target by itself
+	Meter   Meter   // nil where requests are not counted
+	Reader  Reader  // nil where scores can't be read back, and so no run be undone
 }
 
 // Runner takes one job from its dataprep script to its targets.

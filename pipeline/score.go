@@ -1,5 +1,7 @@
 package pipeline
 
+import "time"
+
 // Score is what the model says of one key.
 type Score struct {
 	Key         string
@@ -29,12 +31,50 @@ type Confirmed struct {
 	Unsure bool
 	// Filled is set where what was confirmed came from a backfill that only fills: the next one may replace it.
 	Filled bool
+	// Cleared is set where the target confirmed that the fields of the score are empty; Score and Grade mean nothing then.
+	Cleared bool
+	// Until is set while the key is in quarantine: nothing is offered to the target before. [Never] is for good.
+	Until time.Time
 }
+
+// Never is the end of a quarantine that a person must lift.
+var Never = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
 
 // Change is a score that differs, as it would be sent, from what the target last confirmed.
 type Change struct {
 	Score
 	Before *Confirmed // nil where the target has confirmed nothing yet
+	// Clear empties the score's fields, but for the version: the lead left the result, or had no score before the run that
+	// is undone. Score has the key only.
+	Clear bool
+	// Origin is set where an undo brings an earlier score back; nil where the score is the run's own.
+	Origin *Origin
+}
+
+// Origin is where a score that is brought back came from.
+type Origin struct {
+	Model    string
+	ScoredAt time.Time // when that run began
+}
+
+// Written is what a run wrote of one key at a target, and what the target had confirmed before.
+type Written struct {
+	Key     string
+	Version int64
+	Before  *Score  // nil if nothing, or empty fields
+	Origin  *Origin // of Before
+}
+
+// Held is what a target's record holds of a score, read back from it.
+type Held struct {
+	Key     string
+	Score   int
+	Grade   string
+	Model   string
+	Version int64
+	// Whole is set where the target's mapping has all of score, grade and model, and the record has values in them.
+	// Otherwise Score, Grade and Model say nothing.
+	Whole bool
 }
 
 // Status is what became of a change.
@@ -42,11 +82,13 @@ type Status uint8
 
 // The ends of a change at a target.
 const (
-	Accepted Status = iota + 1 // the target holds the new value
-	Refused                    // the target answered that it will not take this row
-	Retry                      // the target answered that this row may be sent again at once (a lock)
-	Unknown                    // sent, and no answer: it may have been applied
-	NotSent                    // never left
+	Accepted    Status = iota + 1 // the target holds the new value
+	Refused                       // the target answered that it will not take this row
+	Stale                         // the target answered that it holds a newer version: nothing was changed
+	Retry                         // the target answered that this row may be sent again at once (a lock)
+	Unprocessed                   // the target took the row in and gave it back undone: nothing was changed
+	Unknown                       // sent, and no answer: it may have been applied
+	NotSent                       // never left
 )
 
 // String returns the word used in logs and in the ledger.
@@ -56,8 +98,12 @@ func (s Status) String() string {
 		return "accepted"
 	case Refused:
 		return "refused"
+	case Stale:
+		return "stale"
 	case Retry:
 		return "retry"
+	case Unprocessed:
+		return "unprocessed"
 	case Unknown:
 		return "unknown"
 	case NotSent:
@@ -71,12 +117,10 @@ func (s Status) String() string {
 type Outcome struct {
 	Key     string
 	Status  Status
+	Class   Class    // what mends it; 0 when accepted, unknown or not sent
 	Code    string   // the target's error code, "" when accepted
 	Fields  []string // the fields the target named, if any
 	Message string   // the target's own words; may echo data, so it goes to the ledger and never to a log
-	// Final is set on a Refused record that will never take a score again (converted, deleted): the same score is not
-	// offered to it twice.
-	Final bool
 	// Late is set on an Accepted change of which an earlier request was never answered: that one may still arrive, and
 	// until it can't any more no other value may be sent.
 	Late bool

@@ -19,21 +19,26 @@ const (
 	Interrupted End = "interrupted" // stopped by a signal, or found open after a crash
 )
 
-// Delivery counts what became of a run's scores at a target.
-// Sent = Accepted + Refused + Unknown; Changes = Sent + NotSent.
+// Delivery counts what became of a run's scores at a target. Changes = Deferred + Sent + NotSent;
+// Sent = Accepted + Refused + Stale + Unprocessed + Unknown.
 type Delivery struct {
-	Unchanged  int `json:"rows_unchanged"`
-	Superseded int `json:"rows_superseded"` // the target holds, or may hold, a newer version
-	Ahead      int `json:"rows_ahead"`      // of those: a version of a time that has not come yet
-	Kept       int `json:"rows_kept"`       // a backfill's: the target holds an older score, which only --deliver would replace
-	Changes    int `json:"rows_changed"`
-	Sent       int `json:"rows_sent"`
-	Accepted   int `json:"rows_accepted"`
-	Refused    int `json:"rows_refused"`
-	Unknown    int `json:"rows_unknown"`
-	NotSent    int `json:"rows_not_sent"`
-	Created    int `json:"rows_created"` // of Accepted: upserts that inserted a record, an incident
-	APICalls   int `json:"api_calls"`
+	Unchanged   int `json:"rows_unchanged"`
+	Superseded  int `json:"rows_superseded"`  // the target holds, or may hold, a newer version
+	Ahead       int `json:"rows_ahead"`       // of those: a version of a time that has not come yet
+	Kept        int `json:"rows_kept"`        // a backfill's: the target holds an older score, which only --deliver would replace
+	Quarantined int `json:"rows_quarantined"` // they differ, and wait because the target refused the key lately
+	Changes     int `json:"rows_changed"`
+	Cleared     int `json:"rows_cleared"`  // of Changes: of leads that left the result
+	Deferred    int `json:"rows_deferred"` // of Changes: left for a later run, as the target's daily budget is short
+	Sent        int `json:"rows_sent"`
+	Accepted    int `json:"rows_accepted"`
+	Refused     int `json:"rows_refused"`     // those that may be sent again at once, but failed to the end, among them
+	Stale       int `json:"rows_stale"`       // the target holds something newer
+	Unprocessed int `json:"rows_unprocessed"` // taken in and given back undone
+	Unknown     int `json:"rows_unknown"`
+	NotSent     int `json:"rows_not_sent"`
+	Created     int `json:"rows_created"` // of Accepted: upserts that inserted a record, an incident
+	APICalls    int `json:"api_calls"`
 }
 
 func (d *Delivery) add(o Delivery) {
@@ -41,10 +46,15 @@ func (d *Delivery) add(o Delivery) {
 	d.Superseded += o.Superseded
 	d.Ahead += o.Ahead
 	d.Kept += o.Kept
+	d.Quarantined += o.Quarantined
+	d.Cleared += o.Cleared
+	d.Deferred += o.Deferred
 	d.Changes += o.Changes
 	d.Sent += o.Sent
 	d.Accepted += o.Accepted
 	d.Refused += o.Refused
+	d.Stale += o.Stale
+	d.Unprocessed += o.Unprocessed
 	d.Unknown += o.Unknown
 	d.NotSent += o.NotSent
 	d.Created += o.Created
@@ -60,6 +70,12 @@ func (d *Delivery) count(o Outcome) {
 	case Refused, Retry:
 		d.Sent++
 		d.Refused++
+	case Stale:
+		d.Sent++
+		d.Stale++
+	case Unprocessed:
+		d.Sent++
+		d.Unprocessed++
 	case Unknown:
 		d.Sent++
 		d.Unknown++
@@ -75,7 +91,9 @@ func (d *Delivery) count(o Outcome) {
 type TargetSummary struct {
 	Target string `json:"target"`
 	Delivery
-	Error string `json:"error,omitempty"`
+	Classes  map[string]int `json:"err_classes,omitempty"` // rows that were not accepted, by the word of their [Class]
+	Error    string         `json:"error,omitempty"`
+	ErrClass string         `json:"err_class,omitempty"` // of Error: the word of its [Class]
 }
 
 // Stages holds the duration of each stage in milliseconds. Rows are scored while the next ones are read: Score is what that
