@@ -10,6 +10,7 @@ VENV   := .venv
 BENCH  := build/bench-venv
 MATRIX := 1.6.0 1.9.1
 JSFORCE := sinks/salesforce/fakeorg/jsforce
+SFCLI  := sinks/salesforce/fakeorg/sfcli
 LINT   := bin/tools/golangci-lint
 TESTSUM := bin/tools/gotestsum
 
@@ -19,7 +20,7 @@ TRAIN_FROM := 2025-12-01T00:00:00Z
 TRAIN_TO   := 2026-05-29T22:00:00Z
 TRAIN_STEP := 127h
 
-.PHONY: help build demo test test-go test-systemd test-python test-matrix lint fuzz bench bench-run bench-docs bench-go model example-bpic2012 testdata prepare node clean FORCE
+.PHONY: help build demo test test-go test-systemd test-python test-matrix test-sf lint fuzz bench bench-run bench-docs bench-go model example-bpic2012 testdata prepare node clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -50,6 +51,9 @@ test-matrix: $(MATRIX:%=build/matrix/%/ready) ## the exporter's tests with the o
 	  ../build/matrix/$$v/bin/pytest -q -p no:cacheprovider --ignore tests/test_benchmark.py > ../build/matrix/$$v.log || { status=1; cat ../build/matrix/$$v.log; }; \
 	  echo "scikit-learn $$v: $$(tail -n 1 ../build/matrix/$$v.log)"; \
 	done; exit $$status
+
+test-sf: $(SFCLI)/node_modules/.ready ## the Salesforce CLI against the emulated org; installs it, with its Node, for this alone
+	SFCLI=1 $(GO) test -count=1 -v -timeout 30m ./$(SFCLI)
 
 lint: $(LINT) ## golangci-lint, with the one configuration
 	$(GO) vet ./...
@@ -110,6 +114,11 @@ $(JSFORCE)/node_modules/.ready: $(JSFORCE)/package-lock.json
 	npm ci --prefix $(JSFORCE) --no-audit --no-fund
 	touch $@
 
+# The CLI needs a newer Node than the other tests: npm has it as a package for each platform. No script of a package runs.
+$(SFCLI)/node_modules/.ready: $(SFCLI)/package-lock.json
+	npm ci --prefix $(SFCLI) --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
 $(VENV)/ready: python/requirements.txt python/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r python/requirements.txt -e python
@@ -121,4 +130,4 @@ bin/tools/%: .ci/tools/go.mod .ci/tools/go.sum
 	touch bin/tools/*
 
 clean: ## remove what the targets above made
-	rm -rf bin build $(VENV) $(JSFORCE)/node_modules
+	rm -rf bin build $(VENV) $(JSFORCE)/node_modules $(SFCLI)/node_modules

@@ -3,7 +3,8 @@
 //
 // A value comes from the environment, else from the file, else from the defaults below. Every key outside jobs has a
 // variable: SCORED_ and the key in capitals, with _ for the dot (SCORED_WAREHOUSE_URL); set to nothing, it empties the
-// key. docs/config.md describes every key, and scored.yaml beside this file is a complete example.
+// key. A variable that only looks like one of these is an error, too. docs/config.md describes every key, and scored.yaml
+// beside this file is a complete example.
 package configs
 
 import (
@@ -12,7 +13,8 @@ import (
 )
 
 // The tags say what is expected of a key. mapstructure: its name. default: its value if it is left out. rule: required,
-// or path, or both. oneof: the words it may be. A key with neither a default nor required may be left out.
+// or path, or both. oneof: the words it may be. range: the least and the most that a whole number may be. A key with neither
+// a default nor required may be left out.
 
 // Config is the config file. Its paths are ready to be opened.
 type Config struct {
@@ -37,7 +39,7 @@ type Schedule struct {
 	Jitter        time.Duration `mapstructure:"jitter" default:"30s"`        // this host's own delay is below it
 	StartDeadline time.Duration `mapstructure:"start_deadline" default:"10m"`
 	RunDeadline   time.Duration `mapstructure:"run_deadline" default:"14m"`
-	Retries       int           `mapstructure:"retries" default:"3"` // within a slot
+	Retries       int           `mapstructure:"retries" default:"3" range:"0 100"` // within a slot
 }
 
 // Status is where the daemon answers for itself.
@@ -67,6 +69,10 @@ type Salesforce struct {
 	PrivateKeyFile   string        `mapstructure:"private_key_file" rule:"path"` // jwt_bearer
 	ClientSecretFile string        `mapstructure:"client_secret_file" rule:"path"`
 	Timeout          time.Duration `mapstructure:"timeout" default:"30s"` // of one request
+	// BulkThreshold is up to how many changes a run sends by sObject Collections; more go through Bulk API 2.0.
+	BulkThreshold int `mapstructure:"bulk_threshold" default:"2000" range:"1 1000000"`
+	// APIReserve is the share of the org's daily API calls that is left to other applications.
+	APIReserve int `mapstructure:"api_reserve" default:"20" range:"0 90"` // percent
 }
 
 // Job is a dataprep script, a model and where the scores go.
@@ -96,9 +102,13 @@ type Target struct {
 	Name       string  `mapstructure:"name" rule:"required"`
 	Object     string  `mapstructure:"object" rule:"required"`
 	Operation  string  `mapstructure:"operation" rule:"required" oneof:"upsert update"`
-	ExternalID string  `mapstructure:"external_id"` // upsert: the field that holds the key
+	ExternalID string  `mapstructure:"external_id"`                                // upsert: the field that holds the key
+	OnLeave    string  `mapstructure:"on_leave" default:"keep" oneof:"keep clear"` // a lead that left the result
 	Fields     []Field `mapstructure:"fields" rule:"required"`
 }
+
+// Clear is what becomes of the score of a lead that left the result, unless it is kept.
+const Clear = "clear"
 
 // Field is a field of the object and the value written into it.
 type Field struct {

@@ -65,6 +65,7 @@ func parse(file string, text []byte) (*Config, error) {
 	}
 	p := &problems{file: file, lines: map[string]int{}}
 	p.section(root, reflect.TypeFor[Config](), "")
+	p.strangers()
 
 	v, err := layers(text, p)
 	var c Config
@@ -76,6 +77,7 @@ func parse(file string, text []byte) (*Config, error) {
 		return nil, broken(file, err)
 	}
 	if v != nil {
+		fill(&c)
 		p.check(&c) // also when something could not be decoded: the rest was
 		p.resolve(&c)
 	}
@@ -98,7 +100,7 @@ func layers(text []byte, p *problems) (*viper.Viper, error) {
 		if !overridden(s.key) {
 			continue
 		}
-		if fault := misread(os.Getenv(variable(s.key)), s.value.Type()); fault != "" {
+		if fault := misread(os.Getenv(variable(s.key)), s.value.Type(), s.tag); fault != "" {
 			p.value(s.key, fault)
 		}
 	}

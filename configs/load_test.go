@@ -58,9 +58,9 @@ func TestDefaults(t *testing.T) {
 			ConnectTimeout: 15 * time.Second, ConnectPatience: 30 * time.Second, StatementTimeout: 10 * time.Minute,
 			HistorySchema: "scored"},
 		Salesforce: Salesforce{LoginURL: "https://login.salesforce.com", APIVersion: "66.0", Flow: "jwt_bearer", ClientID: "app",
-			Timeout: 30 * time.Second},
+			Timeout: 30 * time.Second, BulkThreshold: 2000, APIReserve: 20},
 		Jobs: []Job{{Name: "lead_scoring", Dataprep: "/sql/lead_scoring.sql", Key: "lead_key", Bundle: filepath.Join(folder, "bundles/lead_scoring"),
-			Targets: []Target{{Name: "salesforce", Object: "Lead", Operation: "update", Fields: []Field{{"Lead_Score__c", "score"}}}}}},
+			Targets: []Target{{Name: "salesforce", Object: "Lead", Operation: "update", OnLeave: "keep", Fields: []Field{{"Lead_Score__c", "score"}}}}}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -130,6 +130,14 @@ func TestRefusals(t *testing.T) {
 			[]string{`line 16: jobs[0].targets[0].fields[0].valeu: unknown key, did you mean "value"?`, "line 16: jobs[0].targets[0].fields[0].value: is missing"}},
 		{"nothing like a key", "colour: red\n" + minimal, []string{"line 1: colour: unknown key"}},
 		{"retries that are no number", "schedule: {retries: often}\n" + minimal, []string{`line 1: schedule.retries: "often" is not a whole number from 0 to 100`}},
+		{"a threshold that is none", set("client_id: app", "client_id: app\n  bulk_threshold: 0"),
+			[]string{`line 6: salesforce.bulk_threshold: "0" is not a whole number from 1 to 1000000`}},
+		{"a reserve of nearly everything", set("client_id: app", "client_id: app\n  api_reserve: 91"),
+			[]string{`line 6: salesforce.api_reserve: "91" is not a whole number from 0 to 90`}},
+		{"a share with its sign", set("client_id: app", "client_id: app\n  api_reserve: 20%"),
+			[]string{`line 6: salesforce.api_reserve: "20%" is not a whole number from 0 to 90`}},
+		{"neither keep nor clear", set("operation: update", "operation: update\n        on_leave: delete"),
+			[]string{`line 15: jobs[0].targets[0].on_leave: "delete" is not one of keep, clear`}},
 		{"fewer retries than none", "schedule: {retries: -1}\n" + minimal, []string{`line 1: schedule.retries: "-1" is not a whole number`}},
 		{"a freshness of nothing", set("    key: lead_key", "    key: lead_key\n    when: {fresher_than: 1h}"),
 			[]string{"line 10: jobs[0].when.fresher_than: says nothing without sql"}},
@@ -235,12 +243,55 @@ func TestProblemsOfTheEnvironmentNameTheVariable(t *testing.T) {
 
 func TestVariablesReachNoFurtherThanTheirKeys(t *testing.T) {
 	t.Setenv("STATE_DIR", "x")
-	t.Setenv("SCORED_JOBS", "x")
-	t.Setenv("SCORED_WAREHOUSE", "x")
-	t.Setenv("SCORED_PORT", "tcp://10.0.0.1:80") // as Kubernetes sets it for a service of this name
+	for name, value := range map[string]string{ // as Kubernetes sets them for a service of this name
+		"SCORED_PORT": "tcp://10.0.0.1:80", "SCORED_PORT_80_TCP": "tcp://10.0.0.1:80", "SCORED_PORT_80_TCP_ADDR": "10.0.0.1",
+		"SCORED_SERVICE_HOST": "10.0.0.1", "SCORED_SERVICE_PORT": "80", "SCORED_SERVICE_PORT_HTTP": "80",
+	} {
+		t.Setenv(name, value)
+	}
+	t.Setenv("SCORED_CONFIG", "elsewhere")
 	c, err := Load(write(t, minimal))
 	if err != nil || len(c.Jobs) != 1 || filepath.Base(c.StateDir) != "state" {
 		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+// A misspelt variable would leave its key as it was, and nobody would know.
+func TestAVariableOfNoKeyIsRefused(t *testing.T) {
+	for name, want := range map[string]string{
+		"SCORED_WAREHOUS_URL":      `SCORED_WAREHOUS_URL: is set, and is the variable of no key, did you mean "SCORED_WAREHOUSE_URL"?`,
+		"SCORED_JOBS":              "SCORED_JOBS: is set, and is the variable of no key",
+		"SCORED_WAREHOUSE":         "SCORED_WAREHOUSE: is set, and is the variable of no key",
+		"SCORED_SERVICE_PORTS_DIR": "SCORED_SERVICE_PORTS_DIR: is set, and is the variable of no key",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, "x")
+			_, err := Load(write(t, minimal))
+			if pipeline.ClassOf(err) != pipeline.Configuration || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		})
+	}
+}
+
+func TestEveryNumberHasARange(t *testing.T) {
+	for _, s := range leaves(example()) {
+		if s.value.Type() != reflect.TypeFor[int]() {
+			continue
+		}
+		if least, most := bounds(s.tag); most <= least || misread(s.tag.Get("default"), s.value.Type(), s.tag) != "" {
+			t.Errorf("%s is from %d to %d, and its default %s", s.key, least, most, s.tag.Get("default"))
+		}
+	}
+}
+
+func TestAnEntryOfAListHasItsDefaults(t *testing.T) {
+	for text, want := range map[string]string{"operation: update": "keep", "operation: update\n        on_leave: clear": Clear,
+		"operation: update\n        on_leave:": "keep"} {
+		c, err := Load(write(t, strings.Replace(minimal, "operation: update", text, 1)))
+		if err != nil || c.Jobs[0].Targets[0].OnLeave != want {
+			t.Errorf("%q: got %+v, %v, want %s", text, c, err, want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package configs
 import (
 	"os"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -57,3 +58,32 @@ func overridden(key string) bool {
 	_, ok := os.LookupEnv(variable(key))
 	return ok
 }
+
+// fill puts the defaults into the entries of lists, which viper does not know.
+func fill(c *Config) {
+	for _, s := range settings(reflect.ValueOf(c).Elem(), "") {
+		if initial := s.tag.Get("default"); initial != "" && strings.Contains(s.key, "[") && s.value.IsZero() {
+			s.value.SetString(initial)
+		}
+	}
+}
+
+// strangers notes the variables that begin like ours and name no key: one of them is misspelt, and its value would be lost
+// without a word. Those that Kubernetes sets for a service of the name scored are nobody's mistake.
+func (p *problems) strangers() {
+	known := map[string]bool{"SCORED_CONFIG": true}
+	var names []string
+	for _, s := range scalars(new(Config)) {
+		known[variable(s.key)] = true
+		names = append(names, variable(s.key))
+	}
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, variable("")) && !known[name] && !kubernetes.MatchString(name) {
+			p.add(name, 0, "is set, and is the variable of no key"+nearest(names, name))
+		}
+	}
+}
+
+// kubernetes matches what it sets for a service: its address, and that of each of its ports.
+var kubernetes = regexp.MustCompile(`^SCORED_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)

@@ -42,7 +42,7 @@ func document(text []byte) (*yaml.Node, error) {
 
 // shape compares a node of the file with the type it is meant for: names to the letter, as viper would ignore their
 // case, and types without the conversions that make 66 out of 66.0.
-func (p *problems) shape(node *yaml.Node, t reflect.Type, key string) {
+func (p *problems) shape(node *yaml.Node, t reflect.Type, tag reflect.StructTag, key string) {
 	p.lines[key] = node.Line
 	switch {
 	case node.Kind == yaml.AliasNode || node.Anchor != "":
@@ -56,10 +56,10 @@ func (p *problems) shape(node *yaml.Node, t reflect.Type, key string) {
 			return
 		}
 		for i, entry := range node.Content {
-			p.shape(entry, t.Elem(), fmt.Sprintf("%s[%d]", key, i))
+			p.shape(entry, t.Elem(), tag, fmt.Sprintf("%s[%d]", key, i))
 		}
 	default:
-		p.scalar(node, t, key)
+		p.scalar(node, t, tag, key)
 	}
 }
 
@@ -82,18 +82,18 @@ func (p *problems) section(node *yaml.Node, t reflect.Type, key string) {
 		case line > 0:
 			p.add(full, name.Line, fmt.Sprintf("is set twice, at line %d first", line))
 		default:
-			p.shape(value, field.Type, full)
+			p.shape(value, field.Type, field.Tag, full)
 		}
 		seen[name.Value] = name.Line
 	}
 }
 
-func (p *problems) scalar(node *yaml.Node, t reflect.Type, key string) {
+func (p *problems) scalar(node *yaml.Node, t reflect.Type, tag reflect.StructTag, key string) {
 	switch {
 	case node.Kind != yaml.ScalarNode:
 		p.add(key, node.Line, "must be a single value")
 	case t == durationType || t == levelType || t.Kind() == reflect.Int:
-		if fault := misread(node.Value, t); fault != "" {
+		if fault := misread(node.Value, t, tag); fault != "" {
 			p.add(key, node.Line, fault)
 		}
 	case node.Tag != "!!str":
@@ -101,15 +101,13 @@ func (p *problems) scalar(node *yaml.Node, t reflect.Type, key string) {
 	}
 }
 
-// maxInt is more than any number in a config is good for.
-const maxInt = 100
-
-// misread says what keeps a text from being a value of the type, or "".
-func misread(text string, t reflect.Type) string {
+// misread says what keeps a text from being a value of the type and within the range of the tag, or "".
+func misread(text string, t reflect.Type, tag reflect.StructTag) string {
 	switch t {
 	case reflect.TypeFor[int]():
-		if n, err := strconv.Atoi(text); err != nil || n < 0 || n > maxInt {
-			return fmt.Sprintf("%q is not a whole number from 0 to %d", text, maxInt)
+		least, most := bounds(tag)
+		if n, err := strconv.Atoi(text); err != nil || n < least || n > most {
+			return fmt.Sprintf("%q is not a whole number from %d to %d", text, least, most)
 		}
 	case durationType:
 		d, err := time.ParseDuration(text)
@@ -127,6 +125,12 @@ func misread(text string, t reflect.Type) string {
 	return ""
 }
 
+// bounds reads the range of a whole number.
+func bounds(tag reflect.StructTag) (least, most int) {
+	_, _ = fmt.Sscan(tag.Get("range"), &least, &most) // without one, 0 is all that is taken: a test asks for it
+	return least, most
+}
+
 func fieldNamed(t reflect.Type, name string) (reflect.StructField, bool) {
 	for i := range t.NumField() {
 		if f := t.Field(i); f.Tag.Get("mapstructure") == name {
@@ -138,11 +142,18 @@ func fieldNamed(t reflect.Type, name string) (reflect.StructField, bool) {
 
 // suggestion names the key of t that is most like name, if one is near enough to be meant.
 func suggestion(t reflect.Type, name string) string {
-	best, nearest := "", 3+len(name)/6
+	var names []string
 	for i := range t.NumField() {
-		known := t.Field(i).Tag.Get("mapstructure")
-		if d := distance(strings.ToLower(name), known); d < nearest && d < len(known) {
-			best, nearest = known, d
+		names = append(names, t.Field(i).Tag.Get("mapstructure"))
+	}
+	return nearest(names, strings.ToLower(name))
+}
+
+func nearest(names []string, name string) string {
+	best, least := "", 3+len(name)/6
+	for _, known := range names {
+		if d := distance(name, known); d < least && d < len(known) {
+			best, least = known, d
 		}
 	}
 	if best == "" {

@@ -18,31 +18,52 @@ type delivery struct {
 	compare Decide
 	// confirmed is what the scores are compared with; doubtful if the ledger was told, in this run, to doubt all of it.
 	confirmed func(ctx context.Context, doubtful bool) iter.Seq2[Confirmed, error]
+	calls     int   // the sink's before the run
+	unfit     error // what keeps the run from delivering: work of an earlier run is still at the target
+	begun     bool  // intents are recorded
 	counts    Delivery
+	classes   map[string]int
 	deciding  time.Duration
 	refused   []RefusedRow
 }
 
 // deliver decides what changed and sends it, and returns its part of the summary.
-func (d *delivery) deliver(ctx context.Context, scores []Score, full bool) (TargetSummary, error) {
-	calls := d.target.Sink.Calls()
-	err := d.send(ctx, scores, full)
-	d.counts.APICalls = d.target.Sink.Calls() - calls
-	s := TargetSummary{Target: d.name(), Delivery: d.counts}
+func (d *delivery) deliver(ctx context.Context, found Found, full bool) (TargetSummary, error) {
+	return d.end(d.send(ctx, found, full))
+}
+
+// end checks the counts, and tells what became of the delivery.
+func (d *delivery) end(err error) (TargetSummary, error) {
+	if !d.begun {
+		d.counts.NotSent = d.counts.Changes - d.counts.Deferred
+	}
+	if wrong := d.counts.Check(); wrong != nil {
+		err = errors.Join(err, wrong)
+	}
+	d.counts.APICalls = d.target.Sink.Calls() - d.calls
+	s := TargetSummary{Target: d.name(), Delivery: d.counts, Classes: d.classes}
 	if err != nil {
-		s.Error = err.Error()
+		s.fail(err)
+		d.log.Warn("the delivery did not end well", d.attributes(err)...)
 	}
 	return s, err
 }
 
-// send records intents before the first request, and confirmations after each.
-func (d *delivery) send(ctx context.Context, scores []Score, full bool) error {
-	d.progress("prepare to deliver to "+d.name(), 0, 0)
-	identity, err := d.target.Sink.Preflight(ctx)
-	if err != nil {
-		return err
+func (d *delivery) attributes(err error) []any {
+	attrs := []any{"error", err.Error()}
+	if class := ClassOf(err); class != 0 {
+		attrs = append(attrs, "err_class", class.String())
 	}
-	if err := d.Ledger.Bind(ctx, d.Job, d.name(), identity); err != nil {
+	if hint := HintOf(err); hint != "" {
+		attrs = append(attrs, "hint", hint)
+	}
+	return attrs
+}
+
+// send decides, and writes what changed and can be paid for.
+func (d *delivery) send(ctx context.Context, found Found, full bool) error {
+	guarded, err := d.prepare(ctx)
+	if err != nil {
 		return err
 	}
 	changed, err := d.Ledger.Shape(ctx, d.Job, d.name(), d.target.Shape)
@@ -57,11 +78,14 @@ func (d *delivery) send(ctx context.Context, scores []Score, full bool) error {
 			return err
 		}
 	}
-	if err := d.settle(ctx); err != nil {
+	if err := d.settle(ctx, guarded); err != nil {
 		return err
 	}
-	decision, err := d.decide(ctx, scores, changed || full)
+	changes, err := d.decide(ctx, found, changed || full)
 	if err != nil {
+		return err
+	}
+	if changes, err = d.ration(ctx, changes); err != nil {
 		return err
 	}
 	// Before the first write: what is sent from now on is newer than whatever is computed as of before.
@@ -70,20 +94,30 @@ func (d *delivery) send(ctx context.Context, scores []Score, full bool) error {
 			return err
 		}
 	}
-	if len(decision.Changes) == 0 {
-		return nil
-	}
-	if err := d.Ledger.Intend(ctx, d.run, d.name(), d.Model.Name(), decision.Changes); err != nil {
-		return fmt.Errorf("record intents: %w", err)
-	}
-	return d.write(ctx, decision.Changes)
+	return d.write(ctx, d.Model.Name(), changes)
 }
 
 func (d *delivery) name() string { return d.target.Sink.Name() }
 
+// prepare logs in and makes sure of the target. It says whether the target itself refuses what is older.
+func (d *delivery) prepare(ctx context.Context) (guarded bool, err error) {
+	if d.unfit != nil {
+		return false, d.unfit
+	}
+	d.progress("prepare to deliver to "+d.name(), 0, 0)
+	ready, err := d.target.Sink.Preflight(ctx)
+	if err != nil {
+		return false, err
+	}
+	return ready.Guarded, d.Ledger.Bind(ctx, d.Job, d.name(), ready.Identity)
+}
+
 // settle waits until a request that was never answered, of a run that died or of one that sent its rows again, can no
-// longer arrive.
-func (d *delivery) settle(ctx context.Context) error {
+// longer arrive. At a target that is guarded it may arrive at any time.
+func (d *delivery) settle(ctx context.Context, guarded bool) error {
+	if guarded {
+		return nil
+	}
 	last, err := d.Ledger.Unsettled(ctx, d.Job, d.name())
 	if err != nil {
 		return fmt.Errorf("read open intents: %w", err)
@@ -104,54 +138,41 @@ func (d *delivery) settle(ctx context.Context) error {
 	}
 }
 
-func (d *delivery) decide(ctx context.Context, scores []Score, doubtful bool) (Decision, error) {
+func (d *delivery) decide(ctx context.Context, found Found, doubtful bool) ([]Change, error) {
 	start := time.Now()
-	decision, err := d.compare(d.run, d.Model.Name(), scores, d.confirmed(ctx, doubtful))
+	decision, err := d.compare(d.run, d.Model.Name(), found, d.confirmed(ctx, doubtful))
 	d.deciding = time.Since(start)
 	if err != nil {
-		return decision, fmt.Errorf("compare with what was confirmed: %w", err)
+		return nil, fmt.Errorf("compare with what was confirmed: %w", err)
 	}
-	d.counts.Changes = len(decision.Changes)
-	d.counts.Unchanged, d.counts.Kept = decision.Unchanged, decision.Kept
-	d.counts.Superseded, d.counts.Ahead = decision.Superseded, decision.Ahead
-	d.log.Info("changes decided", "changed", len(decision.Changes), "unchanged", decision.Unchanged,
-		"superseded", decision.Superseded, "kept", decision.Kept)
-	return decision, nil
+	c := &d.counts
+	c.Unchanged, c.Kept, c.Quarantined = decision.Unchanged, decision.Kept, decision.Quarantined
+	c.Superseded, c.Ahead = decision.Superseded, decision.Ahead
+	c.plan(decision.Changes)
+	d.log.Info("changes decided", "changed", c.Changes, "cleared", c.Cleared, "unchanged", c.Unchanged,
+		"superseded", c.Superseded, "kept", c.Kept, "quarantined", c.Quarantined)
+	return decision.Changes, nil
 }
 
-// write sends the changes and settles every intent whose end is known, also when it is told to stop.
-func (d *delivery) write(ctx context.Context, changes []Change) error {
-	settled := context.WithoutCancel(ctx)
-	reported := make(map[string]bool, len(changes))
-	confirm := func(outcomes []Outcome) error {
-		// Counted before it is recorded: a row that the ledger can't confirm is one that was sent all the same.
-		for _, o := range outcomes {
-			reported[o.Key] = true
-			d.counts.count(o)
-			if o.Status != Accepted || o.Created {
-				d.refused = append(d.refused, RefusedRow{Target: d.name(), Outcome: o})
-			}
-		}
-		if err := d.Ledger.Confirm(settled, d.run, d.name(), outcomes); err != nil {
-			return fmt.Errorf("record confirmations: %w", err)
-		}
-		d.progress("deliver to "+d.name(), len(reported), len(changes))
-		return nil
+// ration defers what the target's daily budget does not pay for.
+func (d *delivery) ration(ctx context.Context, changes []Change) ([]Change, error) {
+	if d.Ration == nil || d.target.Meter == nil || len(changes) == 0 {
+		return changes, nil
 	}
-	d.progress("deliver to "+d.name(), 0, len(changes))
-	err := d.target.Sink.Write(ctx, d.run, d.Model.Name(), changes, confirm)
-
-	var unsent []Outcome
-	for _, c := range changes {
-		if !reported[c.Key] {
-			unsent = append(unsent, Outcome{Key: c.Key, Status: NotSent})
-		}
+	usage, err := d.target.Meter.Usage(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the requests of the last 24 hours: %w", err)
 	}
-	if len(unsent) > 0 {
-		d.counts.NotSent += len(unsent)
-		if cerr := d.Ledger.Confirm(settled, d.run, d.name(), unsent); cerr != nil {
-			err = errors.Join(err, fmt.Errorf("record what was not sent: %w", cerr))
-		}
+	own, typical, err := d.Ledger.Spent(ctx, time.Now().Add(-24*time.Hour))
+	if err != nil {
+		return nil, fmt.Errorf("read the requests of the last 24 hours: %w", err)
 	}
-	return err
+	own += d.target.Sink.Calls() - d.calls
+	budget := Budget{Usage: usage, Own: own, Typical: typical, Runs: d.RunsADay}
+	affordable := d.Ration(budget, d.target.Meter.Cost, changes)
+	if d.counts.Deferred = len(changes) - len(affordable); d.counts.Deferred > 0 {
+		d.log.Warn("the budget of requests is short: the largest changes go first, the rest stays due",
+			"deferred", d.counts.Deferred, "used", usage.Used, "limit", usage.Limit, "own", own, "typical", typical, "runs", d.RunsADay)
+	}
+	return affordable, nil
 }

@@ -82,7 +82,7 @@ func (identity) Score(b *pipeline.Batch, due func(pipeline.Score) bool, scores [
 }
 
 // everything decides that each score with no equal confirmed one is a change.
-func everything(_ *pipeline.Run, _ string, scores []pipeline.Score, confirmed iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
+func everything(_ *pipeline.Run, _ string, found pipeline.Found, confirmed iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
 	known := map[string]int{}
 	for c, err := range confirmed {
 		if err != nil {
@@ -93,7 +93,7 @@ func everything(_ *pipeline.Run, _ string, scores []pipeline.Score, confirmed it
 		}
 	}
 	var d pipeline.Decision
-	for _, s := range scores {
+	for _, s := range found.Scores {
 		if old, ok := known[s.Key]; ok && old == s.Score {
 			d.Unchanged++
 		} else {
@@ -109,7 +109,13 @@ type memory struct {
 	shape       string
 	model       string // of the intents
 	intents     map[string]pipeline.Change
+	owners      map[string]string // of the intents: their runs
 	confirmed   map[string]pipeline.Confirmed
+	scores      map[string]score // of what is confirmed
+	written     map[string][]pipeline.Written
+	attempts    map[time.Time]int
+	spent       int // requests in 24 hours
+	typical     int // of a run
 	unsettled   time.Time
 	swept       int64
 	summary     *pipeline.Summary
@@ -123,13 +129,27 @@ type memory struct {
 	confirms    []error // what the next calls of Confirm return
 }
 
+// score is what an undo needs of a confirmed score.
+type score struct {
+	pipeline.Score
+	pipeline.Origin
+}
+
 func newMemory() *memory {
-	return &memory{intents: map[string]pipeline.Change{}, confirmed: map[string]pipeline.Confirmed{}}
+	return &memory{
+		intents: map[string]pipeline.Change{}, owners: map[string]string{}, confirmed: map[string]pipeline.Confirmed{},
+		scores: map[string]score{}, written: map[string][]pipeline.Written{},
+	}
 }
 
 func (m *memory) Begin(_ context.Context, job string, req pipeline.Request) (*pipeline.Run, error) {
 	m.calls = append(m.calls, "begin")
-	return pipeline.NewRun(job, req, 0, time.Now())
+	attempt := m.attempts[req.AsOf]
+	if m.attempts == nil {
+		m.attempts = map[time.Time]int{}
+	}
+	m.attempts[req.AsOf]++
+	return pipeline.NewRun(job, req, attempt, time.Now())
 }
 
 func (m *memory) Bind(_ context.Context, _, _, id string) error {
@@ -199,12 +219,12 @@ func (m *memory) Unsettled(context.Context, string, string) (time.Time, error) {
 	return m.unsettled, nil
 }
 
-func (m *memory) Intend(_ context.Context, _ *pipeline.Run, target, model string, changes []pipeline.Change) error {
+func (m *memory) Intend(_ context.Context, run *pipeline.Run, target, model string, changes []pipeline.Change) error {
 	m = m.of(target)
 	m.model = model
 	m.calls = append(m.calls, fmt.Sprintf("intend %d", len(changes)))
 	for _, c := range changes {
-		m.intents[c.Key] = c
+		m.intents[c.Key], m.owners[c.Key] = c, run.ID
 	}
 	return nil
 }
@@ -221,18 +241,66 @@ func (m *memory) Confirm(ctx context.Context, run *pipeline.Run, target string, 
 	}
 	m.calls = append(m.calls, fmt.Sprintf("confirm %d", len(outcomes)))
 	for _, o := range outcomes {
-		c, ok := m.intents[o.Key]
-		if !ok {
+		if _, ok := m.intents[o.Key]; !ok {
 			return fmt.Errorf("no intent for %s", o.Key)
 		}
-		if o.Status == pipeline.Accepted {
-			m.confirmed[o.Key] = pipeline.Confirmed{Key: o.Key, Score: c.Score.Score, Grade: c.Grade, Model: m.model, Version: run.Version}
-		}
-		if o.Status != pipeline.Unknown {
-			delete(m.intents, o.Key)
+		m.settle(run, o)
+	}
+	return nil
+}
+
+func (m *memory) Settle(ctx context.Context, run, target string, outcomes []pipeline.Outcome) error {
+	m = m.of(target)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.calls = append(m.calls, fmt.Sprintf("settle %d of %s", len(outcomes), run))
+	for _, o := range outcomes {
+		if m.owners[o.Key] == run {
+			m.settle(&pipeline.Run{ID: run}, o)
 		}
 	}
 	return nil
+}
+
+// settle ends an intent, and keeps what an undo needs.
+func (m *memory) settle(run *pipeline.Run, o pipeline.Outcome) {
+	c := m.intents[o.Key]
+	if o.Status == pipeline.Accepted {
+		w := pipeline.Written{Key: o.Key, Version: run.Version}
+		if old, ok := m.scores[o.Key]; ok {
+			w.Before, w.Origin = &old.Score, &old.Origin
+		}
+		m.written[run.ID] = append(m.written[run.ID], w)
+		origin := pipeline.Origin{Model: m.model, ScoredAt: run.AsOf}
+		if c.Origin != nil {
+			origin = *c.Origin
+		}
+		if delete(m.scores, o.Key); !c.Clear {
+			m.scores[o.Key] = score{c.Score, origin}
+		}
+		m.confirmed[o.Key] = pipeline.Confirmed{
+			Key: o.Key, Score: c.Score.Score, Grade: c.Grade, Model: origin.Model, Version: run.Version, Cleared: c.Clear,
+		}
+	}
+	if o.Status != pipeline.Unknown {
+		delete(m.intents, o.Key)
+	}
+}
+
+func (m *memory) Written(_ context.Context, run, target string) iter.Seq2[pipeline.Written, error] {
+	all := slices.SortedFunc(slices.Values(m.of(target).written[run]), func(a, b pipeline.Written) int { return cmp.Compare(a.Key, b.Key) })
+	return func(yield func(pipeline.Written, error) bool) {
+		for _, w := range all {
+			if !yield(w, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *memory) Spent(context.Context, time.Time) (calls, typical int, err error) {
+	return m.spent, m.typical, nil
 }
 
 func (m *memory) Finish(
@@ -249,58 +317,5 @@ func (m *memory) Unpublished(context.Context, string, int) ([]pipeline.Record, e
 
 func (m *memory) Published(_ context.Context, ids []string) error {
 	m.published = append(m.published, ids...)
-	return nil
-}
-
-// org is a Sink that sends two changes a request and answers as told.
-type org struct {
-	name      string
-	preflight error
-	answer    func(key string) pipeline.Outcome // nil: accepted
-	failAfter int                               // requests; 0 for never
-	err       error                             // what Write then returns
-	onRequest func()
-	calls     int
-	written   []string
-	reasons   map[string]string // of what was written
-}
-
-func (o *org) Name() string { return cmp.Or(o.name, "org") }
-
-func (o *org) Preflight(context.Context) (string, error) { return "00D", o.preflight }
-
-func (o *org) Calls() int { return o.calls }
-
-func (o *org) Write(ctx context.Context, _ *pipeline.Run, _ string, changes []pipeline.Change, confirm func([]pipeline.Outcome) error) error {
-	for chunk := range slices.Chunk(changes, 2) {
-		if o.err != nil && o.calls >= o.failAfter {
-			return o.err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if o.onRequest != nil {
-			o.onRequest()
-		}
-		o.calls++
-		var outcomes []pipeline.Outcome
-		for _, c := range chunk {
-			out := pipeline.Outcome{Key: c.Key, Status: pipeline.Accepted}
-			if o.answer != nil {
-				out = o.answer(c.Key)
-			}
-			o.written = append(o.written, c.Key)
-			if c.Reasons != "" {
-				if o.reasons == nil {
-					o.reasons = map[string]string{}
-				}
-				o.reasons[c.Key] = c.Reasons
-			}
-			outcomes = append(outcomes, out)
-		}
-		if err := confirm(outcomes); err != nil {
-			return err
-		}
-	}
 	return nil
 }

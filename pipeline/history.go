@@ -28,7 +28,7 @@ func (w *work) keepScores(ctx context.Context, scores []Score) (err error) {
 	defer func() {
 		w.summary.Stages.History = time.Since(start).Milliseconds()
 		if err != nil {
-			s.Error = err.Error()
+			s.fail(err)
 			err = fmt.Errorf("append scores to %s: %w", history.Name(), err)
 		}
 		w.summary.History = &s
@@ -47,8 +47,7 @@ func (w *work) keepScores(ctx context.Context, scores []Score) (err error) {
 			return history.Newest(ctx, w.Job, w.run.Version)
 		}
 	}
-	s, err = d.deliver(ctx, scores, w.full)
-	w.refused = append(w.refused, d.refused...)
+	s, err = d.deliver(ctx, Found{Scores: scores}, w.full)
 	return err
 }
 

@@ -217,7 +217,7 @@ func TestWhatTheHistoryRefusesIsTold(t *testing.T) {
 	h, ledger := newHistory(), newMemory()
 	h.answer = func(key string) pipeline.Outcome {
 		if key == "c" {
-			return pipeline.Outcome{Key: key, Status: pipeline.Refused, Code: "KEY_UNFIT", Final: true}
+			return pipeline.Outcome{Key: key, Status: pipeline.Refused, Code: "KEY_UNFIT", Class: pipeline.Terminal}
 		}
 		return pipeline.Outcome{Key: key, Status: pipeline.Accepted}
 	}

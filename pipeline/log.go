@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"log/slog"
 )
 
@@ -19,9 +20,21 @@ func logRows(log *slog.Logger, rejected []Rejection, refused []RefusedRow) {
 		if r.Created {
 			log.Error("a record was created that nobody asked for: the lead was not in the org", "target", r.Target, "key", r.Key)
 		} else {
-			log.Warn("row not accepted", "target", r.Target, "key", r.Key, "outcome", r.Status.String(), "code", r.Code, "fields", r.Fields)
+			attrs := []any{"target", r.Target, "key", r.Key, "outcome", r.Status.String(), "code", r.Code, "fields", r.Fields}
+			if r.Class != 0 {
+				attrs = append(attrs, "err_class", r.Class.String())
+			}
+			log.Log(context.Background(), levelOf(r.Status), "row not accepted", attrs...)
 		}
 	}
+}
+
+// levelOf is the level of a row's line: that the target holds something newer is no fault.
+func levelOf(s Status) slog.Level {
+	if s == Stale {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
 }
 
 // logSummary writes the run's one summary line.
@@ -29,12 +42,17 @@ func logSummary(log *slog.Logger, s *Summary, err error) {
 	attrs := []any{
 		"end", s.End, "trigger", s.Trigger, "as_of", s.AsOf, "model", s.Model, "model_digest", s.ModelDigest, "sql_digest", s.SQLDigest,
 		"rows_read", s.Read, "rows_scored", s.Scored, "rows_rejected", s.Rejected,
-		"rows_unchanged", s.Unchanged, "rows_superseded", s.Superseded, "rows_ahead", s.Ahead, "rows_kept", s.Kept, "rows_sent", s.Sent,
-		"rows_accepted", s.Accepted, "rows_refused", s.Refused, "rows_unknown", s.Unknown, "rows_not_sent", s.NotSent,
-		"rows_created", s.Created, "api_calls", s.APICalls, "stages_ms", s.Stages, "dur_ms", s.Duration,
+		"rows_unchanged", s.Unchanged, "rows_superseded", s.Superseded, "rows_ahead", s.Ahead, "rows_kept", s.Kept,
+		"rows_quarantined", s.Quarantined, "rows_changed", s.Changes, "rows_cleared", s.Cleared, "rows_deferred", s.Deferred,
+		"rows_sent", s.Sent, "rows_accepted", s.Accepted, "rows_refused", s.Refused, "rows_stale", s.Stale,
+		"rows_unprocessed", s.Unprocessed, "rows_unknown", s.Unknown, "rows_not_sent", s.NotSent, "rows_created", s.Created,
+		"api_calls", s.APICalls, "stages_ms", s.Stages, "dur_ms", s.Duration,
 	}
 	if s.Slot != "" {
 		attrs = append(attrs, "slot", s.Slot)
+	}
+	if s.Undone != "" {
+		attrs = append(attrs, "undone", s.Undone)
 	}
 	if s.History != nil {
 		attrs = append(attrs, "history", s.History)
@@ -42,7 +60,10 @@ func logSummary(log *slog.Logger, s *Summary, err error) {
 	if s.Reason != "" {
 		attrs = append(attrs, "reason", s.Reason)
 	}
-	if hint := HintOf(err); hint != "" {
+	if class := ClassOf(err); class != 0 {
+		attrs = append(attrs, "err_class", class.String())
+	}
+	if hint := s.hint(err); hint != "" {
 		attrs = append(attrs, "hint", hint)
 	}
 	switch s.End {

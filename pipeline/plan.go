@@ -26,7 +26,7 @@ func (r *Runner) DryRun(ctx context.Context, req Request) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := r.summary(run)
+	s := newSummary(run)
 	recall := r.recall(ctx, req.Full)
 	defer recall.end()
 	scores, rejected, err := r.score(ctx, run, recall, s)
@@ -34,9 +34,11 @@ func (r *Runner) DryRun(ctx context.Context, req Request) (*Plan, error) {
 		return nil, err
 	}
 	plan := &Plan{Read: s.Read, Scored: s.Scored, Rejected: rejected}
+	found := r.found(scores, rejected)
 	for i, t := range r.Targets {
 		name := t.Sink.Name()
-		decision, err := r.Decide(run, r.Model.Name(), scores, recall.of(i, recall.targets[i].doubtful))
+		found.Clear = t.Clear
+		decision, err := r.Decide(run, r.Model.Name(), found, recall.of(i, recall.targets[i].doubtful))
 		if err != nil {
 			return nil, fmt.Errorf("compare with what %s confirmed: %w", name, err)
 		}

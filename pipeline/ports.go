@@ -100,7 +100,8 @@ type Resumer interface {
 
 // Meter is a sink whose target counts requests by the day.
 type Meter interface {
-	// Usage asks the target for its count, of all its clients, in the last 24 hours.
+	// Usage is the target's count, of all its clients, in the last 24 hours; the zero Usage if the target does not tell. It is
+	// asked for once per delivery that has changes, and need not make a request of its own where a late answer has told it.
 	Usage(ctx context.Context) (Usage, error)
 	// Cost is about how many requests it takes to deliver so many changes. It never falls as changes grow.
 	Cost(changes int) int
@@ -149,7 +150,8 @@ type Ledger interface {
 	Shape(ctx context.Context, job, target, shape string) (changed bool, err error)
 	// Shaped says whether Shape would find a difference; it changes nothing.
 	Shaped(ctx context.Context, job, target, shape string) (differs bool, err error)
-	// Doubt makes everything the target confirmed Unsure, until it is confirmed again: whatever has a score is due.
+	// Doubt makes everything the target confirmed Unsure, until it is confirmed again, and ends every quarantine but for good
+	// ones: whatever has a score is due.
 	Doubt(ctx context.Context, job, target string) error
 	// Sweep notes that the run compared all its scores with the target: from then on, no run as of before replaces what it
 	// found, changed or not. Only what a [Fill] run gave is not protected.

@@ -69,9 +69,11 @@ func HintOf(err error) string {
 	return ""
 }
 
+const bug = "this is a bug in scored: report it"
+
 // Panicked is the problem of work that ended in a panic; p is what recover gave.
 func Panicked(p any) error {
-	return &Problem{Err: fmt.Errorf("panic: %v", p), Hint: "this is a bug in scored: report it with the stack in the log"}
+	return &Problem{Err: fmt.Errorf("panic: %v", p), Hint: bug + " with the stack in the log"}
 }
 
 // find walks the tree of err itself: errors.As would stop at the first [Problem] of several.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"slices"
+	"time"
 )
 
 // recall is what the run's targets confirmed before it, read from the ledger once, while the source reads the first rows.
@@ -31,12 +33,40 @@ type recalled struct {
 	labels   []label
 }
 
-// entry is a [Confirmed] without its texts.
+// entry is a [Confirmed] without its texts, in 24 bytes.
 type entry struct {
-	version        int64
-	score          int
-	label          uint32 // an index into labels
-	unsure, filled bool
+	version                 int64
+	score                   int32
+	label                   uint32 // an index into labels
+	until                   uint32 // Unix seconds, rounded up; 0 for none
+	unsure, filled, cleared bool
+}
+
+// never is the until of a quarantine without end.
+const never = math.MaxUint32
+
+// seconds is an instant as an entry has it.
+func seconds(t time.Time) uint32 {
+	if t.IsZero() {
+		return 0
+	}
+	s := t.Unix()
+	if t.Nanosecond() > 0 {
+		s++
+	}
+	return uint32(min(max(s, 1), never)) //nolint:gosec // within its bounds
+}
+
+// ends is the opposite of seconds.
+func ends(until uint32) time.Time {
+	switch until {
+	case 0:
+		return time.Time{}
+	case never:
+		return Never
+	default:
+		return time.Unix(int64(until), 0).UTC()
+	}
 }
 
 // label is what many entries share.
@@ -86,7 +116,10 @@ func (t *recalled) read(confirmed iter.Seq2[Confirmed, error]) error {
 		if !t.keys.add(c.Key) {
 			return errors.New("the ledger has more than 4 GiB of keys")
 		}
-		t.entries = append(t.entries, entry{version: c.Version, score: c.Score, label: at, unsure: c.Unsure, filled: c.Filled})
+		t.entries = append(t.entries, entry{
+			version: c.Version, score: int32(c.Score), label: at, until: seconds(c.Until),
+			unsure: c.Unsure, filled: c.Filled, cleared: c.Cleared,
+		})
 	}
 	return nil
 }
@@ -119,7 +152,7 @@ func (t *recalled) due(s Score, model string) bool {
 		return true
 	}
 	e := &t.entries[n]
-	return e.unsure || e.filled || e.score != s.Score || t.labels[e.label] != label{s.Grade, model}
+	return e.unsure || e.filled || e.cleared || int(e.score) != s.Score || t.labels[e.label] != label{s.Grade, model}
 }
 
 // failed says, without waiting, why what was answered so far is void.
@@ -141,8 +174,11 @@ func (m *recall) of(target int, doubtful bool) iter.Seq2[Confirmed, error] {
 			e := &t.entries[n]
 			l := t.labels[e.label]
 			c := Confirmed{
-				Key: t.keys.key(uint32(n)), Score: e.score, Grade: l.grade, Model: l.model,
-				Version: e.version, Unsure: e.unsure || doubtful, Filled: e.filled,
+				Key: t.keys.key(uint32(n)), Score: int(e.score), Grade: l.grade, Model: l.model, Version: e.version,
+				Unsure: e.unsure || doubtful, Filled: e.filled, Cleared: e.cleared, Until: ends(e.until),
+			}
+			if doubtful && e.until != never {
+				c.Until = time.Time{}
 			}
 			if !yield(c, nil) {
 				return

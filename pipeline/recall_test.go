@@ -87,12 +87,16 @@ func entry(random *rand.Rand, key string, run *pipeline.Run) pipeline.Confirmed 
 	if one(8) {
 		c.Version = run.Version + int64(random.IntN(3))
 	}
+	c.Cleared = one(8)
+	if one(8) {
+		c.Until = []time.Time{pipeline.Never, asOf.Add(time.Hour), time.Now().UTC().Truncate(time.Second).Add(time.Hour)}[random.IntN(3)]
+	}
 	return c
 }
 
 // certain says whether a target that has this of a key can only find a score of 50, grade A, unchanged.
 func certain(c pipeline.Confirmed) bool {
-	return c.Score == 50 && c.Grade == "A" && c.Model == identity{}.Name() && !c.Unsure && !c.Filled
+	return c.Score == 50 && c.Grade == "A" && c.Model == identity{}.Name() && !c.Unsure && !c.Filled && !c.Cleared
 }
 
 // Whatever the targets have confirmed: each change has its reasons, and a score that every target has confirmed for certain
@@ -115,7 +119,7 @@ func TestEveryChangeHasItsReasonsAndNothingElseThatIsCertain(t *testing.T) {
 		ledger := &states{memory: newMemory(), confirmed: map[string][]pipeline.Confirmed{}, reshaped: map[string]bool{}}
 		model := &watched{mu: &sync.Mutex{}, due: map[string]bool{}}
 		source := &table{}
-		for i := range 40 {
+		for i := range 36 { // the targets know four more
 			source.rows = append(source.rows, row{fmt.Sprintf("k%02d", i), 50})
 		}
 		random.Shuffle(len(source.rows), func(i, j int) { source.rows[i], source.rows[j] = source.rows[j], source.rows[i] })
@@ -123,7 +127,7 @@ func TestEveryChangeHasItsReasonsAndNothingElseThatIsCertain(t *testing.T) {
 		r.Model, r.Decide = model, decide
 		uncertain := map[string]bool{} // keys that some target which wants reasons may need
 		for i := range 1 + random.IntN(3) {
-			target := pipeline.Target{Sink: &org{name: fmt.Sprintf("org%d", i)}, Reasons: random.IntN(3) > 0}
+			target := pipeline.Target{Sink: &org{name: fmt.Sprintf("org%d", i)}, Reasons: random.IntN(3) > 0, Clear: random.IntN(3) == 0}
 			r.Targets = append(r.Targets, target)
 			name := target.Sink.Name()
 			ledger.reshaped[name] = random.IntN(10) == 0
@@ -146,7 +150,7 @@ func TestEveryChangeHasItsReasonsAndNothingElseThatIsCertain(t *testing.T) {
 		}
 		for i, target := range plan.Targets {
 			for _, c := range target.Changes {
-				if r.Targets[i].Reasons && c.Reasons == "" {
+				if r.Targets[i].Reasons && !c.Clear && c.Reasons == "" {
 					t.Fatalf("seed %d: %s changes at %s and has no reasons", seed, c.Key, target.Target)
 				}
 			}
@@ -218,7 +222,7 @@ func TestScoresAreComparedWithWhatTheLedgerHad(t *testing.T) {
 		}
 	}
 	var compared [][]pipeline.Confirmed
-	r.Decide = func(_ *pipeline.Run, _ string, _ []pipeline.Score, confirmed iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
+	r.Decide = func(_ *pipeline.Run, _ string, _ pipeline.Found, confirmed iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
 		var all []pipeline.Confirmed
 		for c, err := range confirmed {
 			if err != nil {
@@ -237,7 +241,12 @@ func TestScoresAreComparedWithWhatTheLedgerHad(t *testing.T) {
 		for i, target := range r.Targets {
 			want := slices.Clone(ledger.confirmed[target.Sink.Name()])
 			for n := range want {
-				want[n].Unsure = want[n].Unsure || full || i == 1
+				if doubtful := full || i == 1; doubtful {
+					want[n].Unsure = true
+					if !want[n].Until.Equal(pipeline.Never) {
+						want[n].Until = time.Time{}
+					}
+				}
 			}
 			if !slices.Equal(compared[i], want) {
 				t.Errorf("full %t: %s was compared with something else", full, target.Sink.Name())

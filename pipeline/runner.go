@@ -1,14 +1,11 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
-	"runtime"
-	"slices"
 	"time"
 )
 
@@ -44,6 +41,10 @@ type Runner struct {
 	Ledger  Ledger
 	Log     *slog.Logger
 	Tail    *Tail // under Log, keeps each run's lines for the ledger; may be nil
+	// Ration fits what is sent into the daily budget of a target that has one; nil sends all. RunsADay is how many runs the
+	// schedules of all jobs make within 24 hours.
+	Ration   Ration
+	RunsADay int
 	// Progress is told how far a stage is: nothing is done when it begins, and total is 0 where it isn't known. It must not
 	// block.
 	Progress func(stage string, done, total int)
@@ -53,33 +54,51 @@ type Runner struct {
 // failed or was interrupted, or what kept a target from taking everything; it is nil for a run that ended ok, and for a
 // partial one whose reasons are all per row. A panic is an error of the run and of nothing else.
 func (r *Runner) Run(ctx context.Context, req Request) (*Summary, error) {
+	w, err := r.begin(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	r.identify(w.summary)
+	w.log.Info("run started", "trigger", w.run.Trigger, "as_of", w.run.AsOf, "attempt", w.run.Attempt, "version", w.run.Version,
+		"model", r.Model.Name())
+	return w.finish(ctx, w.do)
+}
+
+// work is one run on its way.
+type work struct {
+	*Runner
+	log        *slog.Logger
+	run        *Run
+	full       bool
+	summary    *Summary
+	drained    bool // the warehouse answered
+	rejected   []Rejection
+	deliveries []*delivery // all that were begun
+}
+
+// begin opens a run.
+func (r *Runner) begin(ctx context.Context, req Request) (*work, error) {
 	run, err := r.Ledger.Begin(ctx, r.Job, req)
 	if err != nil {
 		return nil, fmt.Errorf("open run in ledger: %w", err)
 	}
 	r.Tail.open(run.ID)
 	log := r.Log.With("run_id", run.ID, "job", r.Job)
-	log.Info("run started", "trigger", run.Trigger, "as_of", run.AsOf, "attempt", run.Attempt, "version", run.Version, "model", r.Model.Name())
-
-	w := &work{Runner: r, log: log, run: run, full: req.Full, summary: r.summary(run)}
-	err = w.guard(func() error { return w.do(ctx) })
-	w.summary.Duration = time.Since(run.Started).Milliseconds()
-	logRows(log, w.rejected, w.refused)
-	err = w.record(ctx, err)
-	logSummary(log, w.summary, err)
-	return w.summary, err
+	return &work{Runner: r, log: log, run: run, full: req.Full, summary: newSummary(run)}, nil
 }
 
-// work is one run on its way.
-type work struct {
-	*Runner
-	log      *slog.Logger
-	run      *Run
-	full     bool
-	summary  *Summary
-	drained  bool // the warehouse answered
-	rejected []Rejection
-	refused  []RefusedRow
+// finish does the run's part and records what became of it.
+func (w *work) finish(ctx context.Context, part func(context.Context) error) (*Summary, error) {
+	err := w.guard(func() error { return part(ctx) })
+	w.summary.Duration = time.Since(w.run.Started).Milliseconds()
+	var refused []RefusedRow
+	for _, d := range w.deliveries {
+		refused = append(refused, d.refused...)
+	}
+	logRows(w.log, w.rejected, refused)
+	err = w.record(ctx, refused, err)
+	logSummary(w.log, w.summary, err)
+	return w.summary, err
 }
 
 // guard does a part of the run, and makes a panic in it an error: whatever happens, the run is recorded.
@@ -94,8 +113,13 @@ func (w *work) guard(part func() error) (err error) {
 	return part()
 }
 
-// do reads, scores and delivers.
+// do reads, scores and delivers. What earlier runs left at the targets ends first: it belongs to what they confirmed.
 func (w *work) do(ctx context.Context) error {
+	deliveries := make([]*delivery, len(w.Targets))
+	for i, t := range w.Targets {
+		deliveries[i] = w.delivery(t, w.Decide)
+		w.timed(func() { deliveries[i].resume(ctx) })
+	}
 	recall := w.recall(ctx, w.full)
 	defer recall.end()
 	scores, rejected, err := w.score(ctx, w.run, recall, w.summary)
@@ -103,30 +127,72 @@ func (w *work) do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = w.deliverAll(ctx, scores, recall)
+	err = w.deliverAll(ctx, deliveries, w.found(scores, rejected), recall)
 	if err != nil && ctx.Err() != nil { // it was told to stop; a history that can't be reached any more is no news
 		return err
 	}
 	return errors.Join(err, w.keepScores(ctx, scores))
 }
 
+// deliverAll goes through the targets; one that fails does not keep the others from theirs.
+func (w *work) deliverAll(ctx context.Context, deliveries []*delivery, found Found, recall *recall) error {
+	var errs []error
+	for i, d := range deliveries {
+		d.confirmed = func(_ context.Context, doubtful bool) iter.Seq2[Confirmed, error] { return recall.of(i, doubtful) }
+		found.Clear = d.target.Clear
+		w.timed(func() { errs = append(errs, w.add(d.deliver(ctx, found, w.full))) })
+		w.summary.Stages.Decide += d.deciding.Milliseconds()
+		w.summary.Stages.Deliver -= d.deciding.Milliseconds()
+	}
+	return errors.Join(errs...)
+}
+
+// add puts a target's part into the summary.
+func (w *work) add(ts TargetSummary, err error) error {
+	w.summary.Targets = append(w.summary.Targets, ts)
+	w.summary.add(ts.Delivery)
+	if err != nil {
+		err = fmt.Errorf("deliver to %s: %w", ts.Target, err)
+	}
+	return err
+}
+
+// timed counts what a part takes as delivery.
+func (w *work) timed(part func()) {
+	start := time.Now()
+	part()
+	w.summary.Stages.Deliver += time.Since(start).Milliseconds()
+}
+
+func (w *work) delivery(t Target, decide Decide) *delivery {
+	name := t.Sink.Name()
+	d := &delivery{
+		Runner: w.Runner, log: w.log.With("target", name), run: w.run, target: t, compare: decide, calls: t.Sink.Calls(),
+		confirmed: func(ctx context.Context, _ bool) iter.Seq2[Confirmed, error] {
+			return w.Ledger.Confirmed(ctx, w.Job, name)
+		},
+	}
+	w.deliveries = append(w.deliveries, d)
+	return d
+}
+
 // record brings the summary into the warehouse and into the ledger, the latter also of a run that was told to stop. A run
 // that can't be recorded did not end well, whatever it delivered.
-func (w *work) record(ctx context.Context, err error) error {
+func (w *work) record(ctx context.Context, refused []RefusedRow, err error) error {
 	s := w.summary
 	s.End, s.Reason = s.end(ctx, err), s.reason(ctx, err)
 	published, perr := w.publishAll(ctx)
 	if perr != nil {
 		s.spoil(perr)
 	}
-	s.Hint = HintOf(errors.Join(err, perr))
+	s.Hint = s.hint(errors.Join(err, perr))
 	var lines []string
 	if w.Tail != nil {
 		lines = w.Tail.take(s.ID)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	ferr := w.Ledger.Finish(ctx, s, w.rejected, w.refused, lines)
+	ferr := w.Ledger.Finish(ctx, s, w.rejected, refused, lines)
 	if ferr == nil && len(published) > 0 {
 		ferr = w.Ledger.Published(ctx, published)
 	}
@@ -137,119 +203,9 @@ func (w *work) record(ctx context.Context, err error) error {
 	return errors.Join(err, perr, ferr)
 }
 
-func (r *Runner) summary(run *Run) *Summary {
-	slot := ""
-	if !run.Slot.IsZero() {
-		slot = run.Slot.UTC().Format(time.RFC3339)
-	}
-	return &Summary{
-		ID: run.ID, Job: run.Job, Trigger: run.Trigger, Slot: slot, AsOf: run.AsOf, Attempt: run.Attempt, Version: run.Version,
-		Started: run.Started, Model: r.Model.Name(), ModelDigest: r.Model.Digest(), SQLDigest: r.Source.Digest(),
-	}
-}
-
-// score drains the source and scores what it gives; the scores come back in ascending order of key, each key once. By then
-// all that the targets confirmed is read, too.
-func (r *Runner) score(ctx context.Context, run *Run, recall *recall, s *Summary) ([]Score, []Rejection, error) {
-	r.progress("read and score", 0, 0)
-	start := time.Now()
-	scores, rejected, err := r.drain(ctx, run, recall, s)
-	if err != nil {
-		return nil, nil, err
-	}
-	runtime.GC() // without what reading held, deciding has room before the heap grows
-	scores, rejected = unique(scores, rejected)
-	s.Stages.Score = time.Since(start).Milliseconds() - s.Stages.Read
-	s.Scored, s.Rejected = len(scores), len(rejected)
-	switch {
-	case s.Read == 0:
-		return nil, nil, &Problem{Err: errors.New("the dataprep script returned no rows"),
-			Hint: "nothing was sent; check that the source tables are loaded and that the script's filters fit the as-of"}
-	case len(scores) == 0:
-		return nil, rejected, &Problem{Err: fmt.Errorf("all %d rows were rejected, the first because: %s", s.Read, rejected[0].Reason),
-			Hint: "nothing was sent; compare the dataprep result with the model's contract"}
-	}
-	return scores, rejected, nil
-}
-
-// drain scores the rows as they are read. Once it returns, nothing of it goes on.
-func (r *Runner) drain(ctx context.Context, run *Run, recall *recall, s *Summary) ([]Score, []Rejection, error) {
-	c := &collector{model: r.Model, recall: recall, progress: r.progress}
-	defer func() {
-		recall.end() // scorers may wait for it
-		c.drop()
-	}()
-	start := time.Now()
-	err := r.Source.Read(ctx, run, c)
-	s.Read, s.Stages.Read = c.rows, (time.Since(start) - c.waiting).Milliseconds()
-	s.Stages.Score = c.waiting.Milliseconds()
-	switch {
-	case c.err != nil: // the source only passed it on
-		return nil, nil, c.err
-	case err != nil:
-		return nil, nil, fmt.Errorf("read dataprep result: %w", err)
-	}
-	if err := recall.wait(); err != nil {
-		return nil, nil, err
-	}
-	return c.finish()
-}
-
-// unique sorts the scores by key and rejects every row of a key that more than one row has, be they scored or rejected:
-// which of them is right can't be told, and the answer must not depend on the order of rows.
-func unique(scores []Score, rejected []Rejection) ([]Score, []Rejection) {
-	bad := make(map[string]int, len(rejected))
-	for _, r := range rejected {
-		bad[r.Key]++
-	}
-	slices.SortFunc(scores, func(a, b Score) int { return cmp.Compare(a.Key, b.Key) })
-	kept := scores[:0]
-	for i := 0; i < len(scores); {
-		key := scores[i].Key
-		same := 1
-		for i+same < len(scores) && scores[i+same].Key == key {
-			same++
-		}
-		if rows := same + bad[key]; rows == 1 {
-			kept = append(kept, scores[i])
-		} else {
-			for range same {
-				rejected = append(rejected, Rejection{Key: key, Reason: fmt.Sprintf("duplicate key: %d rows have it", rows)})
-			}
-		}
-		i += same
-	}
-	return kept, rejected
-}
-
-// deliverAll goes through the targets; one that fails does not keep the others from theirs.
-func (w *work) deliverAll(ctx context.Context, scores []Score, recall *recall) error {
-	var errs []error
-	for i, t := range w.Targets {
-		d := w.delivery(t, w.Decide)
-		d.confirmed = func(_ context.Context, doubtful bool) iter.Seq2[Confirmed, error] { return recall.of(i, doubtful) }
-		start := time.Now()
-		ts, err := d.deliver(ctx, scores, w.full)
-		w.summary.Stages.Decide += d.deciding.Milliseconds()
-		w.summary.Stages.Deliver += (time.Since(start) - d.deciding).Milliseconds()
-		if err != nil {
-			errs = append(errs, fmt.Errorf("deliver to %s: %w", t.Sink.Name(), err))
-		}
-		w.summary.Targets = append(w.summary.Targets, ts)
-		w.summary.add(ts.Delivery)
-		w.refused = append(w.refused, d.refused...)
-	}
-	return errors.Join(errs...)
-}
-
-func (w *work) delivery(t Target, decide Decide) *delivery {
-	name := t.Sink.Name()
-	return &delivery{
-		Runner: w.Runner, log: w.log.With("target", name), run: w.run, target: t, compare: decide,
-		confirmed: func(ctx context.Context, _ bool) iter.Seq2[Confirmed, error] {
-			return w.Ledger.Confirmed(ctx, w.Job, name)
-		},
-	}
+// identify names what is run.
+func (r *Runner) identify(s *Summary) {
+	s.Model, s.ModelDigest, s.SQLDigest = r.Model.Name(), r.Model.Digest(), r.Source.Digest()
 }
 
 func (r *Runner) progress(stage string, done, total int) {

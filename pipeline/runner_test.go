@@ -216,7 +216,7 @@ func TestVersionsFromTheFutureAreNoQuietSuccess(t *testing.T) {
 		{pipeline.Decision{Superseded: 5, Ahead: 2}, pipeline.Partial, "2 leads hold a version that is newer than now"},
 	} {
 		r := runner(five(), newMemory(), &org{})
-		r.Decide = func(*pipeline.Run, string, []pipeline.Score, iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
+		r.Decide = func(*pipeline.Run, string, pipeline.Found, iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
 			return tt.decision, nil
 		}
 		if s, _ := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); s.End != tt.end || !strings.Contains(s.Reason, tt.reason) {

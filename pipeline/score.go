@@ -33,7 +33,8 @@ type Confirmed struct {
 	Filled bool
 	// Cleared is set where the target confirmed that the fields of the score are empty; Score and Grade mean nothing then.
 	Cleared bool
-	// Until is set while the key is in quarantine: nothing is offered to the target before. [Never] is for good.
+	// Until is set while the key is in quarantine: nothing is offered to the target before. [Never] is for good. An entry may
+	// be of a quarantine only, without a model.
 	Until time.Time
 }
 
@@ -43,7 +44,7 @@ var Never = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
 // Change is a score that differs, as it would be sent, from what the target last confirmed.
 type Change struct {
 	Score
-	Before *Confirmed // nil where the target has confirmed nothing yet
+	Before *Confirmed // nil where the target confirmed no score: nothing yet, or empty fields; and in an undo
 	// Clear empties the score's fields, but for the version: the lead left the result, or had no score before the run that
 	// is undone. Score has the key only.
 	Clear bool
@@ -124,6 +125,9 @@ type Outcome struct {
 	// Late is set on an Accepted change of which an earlier request was never answered: that one may still arrive, and
 	// until it can't any more no other value may be sent.
 	Late bool
+	// Settled is set where the outcome is what became of the very request that was reported as Unknown before: nothing of it
+	// can still arrive.
+	Settled bool
 	// Created is set when an upsert inserted a record that was not there: an incident, for a score is no reason to make
 	// a lead (or to bring an erased one back).
 	Created bool

@@ -19,74 +19,6 @@ const (
 	Interrupted End = "interrupted" // stopped by a signal, or found open after a crash
 )
 
-// Delivery counts what became of a run's scores at a target. Changes = Deferred + Sent + NotSent;
-// Sent = Accepted + Refused + Stale + Unprocessed + Unknown.
-type Delivery struct {
-	Unchanged   int `json:"rows_unchanged"`
-	Superseded  int `json:"rows_superseded"`  // the target holds, or may hold, a newer version
-	Ahead       int `json:"rows_ahead"`       // of those: a version of a time that has not come yet
-	Kept        int `json:"rows_kept"`        // a backfill's: the target holds an older score, which only --deliver would replace
-	Quarantined int `json:"rows_quarantined"` // they differ, and wait because the target refused the key lately
-	Changes     int `json:"rows_changed"`
-	Cleared     int `json:"rows_cleared"`  // of Changes: of leads that left the result
-	Deferred    int `json:"rows_deferred"` // of Changes: left for a later run, as the target's daily budget is short
-	Sent        int `json:"rows_sent"`
-	Accepted    int `json:"rows_accepted"`
-	Refused     int `json:"rows_refused"`     // those that may be sent again at once, but failed to the end, among them
-	Stale       int `json:"rows_stale"`       // the target holds something newer
-	Unprocessed int `json:"rows_unprocessed"` // taken in and given back undone
-	Unknown     int `json:"rows_unknown"`
-	NotSent     int `json:"rows_not_sent"`
-	Created     int `json:"rows_created"` // of Accepted: upserts that inserted a record, an incident
-	APICalls    int `json:"api_calls"`
-}
-
-func (d *Delivery) add(o Delivery) {
-	d.Unchanged += o.Unchanged
-	d.Superseded += o.Superseded
-	d.Ahead += o.Ahead
-	d.Kept += o.Kept
-	d.Quarantined += o.Quarantined
-	d.Cleared += o.Cleared
-	d.Deferred += o.Deferred
-	d.Changes += o.Changes
-	d.Sent += o.Sent
-	d.Accepted += o.Accepted
-	d.Refused += o.Refused
-	d.Stale += o.Stale
-	d.Unprocessed += o.Unprocessed
-	d.Unknown += o.Unknown
-	d.NotSent += o.NotSent
-	d.Created += o.Created
-	d.APICalls += o.APICalls
-}
-
-// count records one outcome as the target gave it.
-func (d *Delivery) count(o Outcome) {
-	switch o.Status {
-	case Accepted:
-		d.Sent++
-		d.Accepted++
-	case Refused, Retry:
-		d.Sent++
-		d.Refused++
-	case Stale:
-		d.Sent++
-		d.Stale++
-	case Unprocessed:
-		d.Sent++
-		d.Unprocessed++
-	case Unknown:
-		d.Sent++
-		d.Unknown++
-	case NotSent:
-		d.NotSent++
-	}
-	if o.Created {
-		d.Created++
-	}
-}
-
 // TargetSummary is one target's part of a run.
 type TargetSummary struct {
 	Target string `json:"target"`
@@ -95,6 +27,8 @@ type TargetSummary struct {
 	Error    string         `json:"error,omitempty"`
 	ErrClass string         `json:"err_class,omitempty"` // of Error: the word of its [Class]
 }
+
+func (t *TargetSummary) fail(err error) { t.Error, t.ErrClass = err.Error(), ClassOf(err).String() }
 
 // Stages holds the duration of each stage in milliseconds. Rows are scored while the next ones are read: Score is what that
 // adds.
@@ -116,6 +50,7 @@ type Summary struct {
 	Attempt     int             `json:"attempt"`
 	Version     int64           `json:"version"`
 	Started     time.Time       `json:"started"`
+	Undone      string          `json:"undone,omitempty"` // the run that an undo took back
 	Model       string          `json:"model"`
 	ModelDigest string          `json:"model_digest"`
 	SQLDigest   string          `json:"sql_digest"`
@@ -132,14 +67,27 @@ type Summary struct {
 	Hint        string          `json:"hint,omitempty"` // what the operator can do
 }
 
-// end derives how the run ended. One that ran into its deadline was not interrupted: it failed.
+func newSummary(run *Run) *Summary {
+	slot := ""
+	if !run.Slot.IsZero() {
+		slot = run.Slot.UTC().Format(time.RFC3339)
+	}
+	return &Summary{
+		ID: run.ID, Job: run.Job, Trigger: run.Trigger, Slot: slot, AsOf: run.AsOf, Attempt: run.Attempt, Version: run.Version,
+		Started: run.Started,
+	}
+}
+
+// end derives how the run ended. One that ran into its deadline was not interrupted: it failed. Changes that were deferred
+// make it partial, for reps see old scores meanwhile. What a target holds in a newer version is as it should be, and a key
+// in quarantine was told when it was refused; but where that is all there is, nothing was delivered.
 func (s *Summary) end(ctx context.Context, err error) End {
 	switch {
 	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return Interrupted
-	case err != nil && s.Accepted == 0 && !s.reached(), s.Sent > 0 && s.Accepted == 0 && s.Unchanged == 0:
+	case err != nil && s.Accepted == 0 && !s.reached(), s.Sent+s.Quarantined > 0 && !s.stands():
 		return Failed
-	case err != nil, s.Rejected > 0, s.Accepted < s.Changes, s.Created > 0, s.Ahead > 0, s.unkept() > 0:
+	case err != nil, s.Rejected > 0, s.missing() > 0, s.Deferred > 0, s.Created > 0, s.Ahead > 0, s.unkept() > 0:
 		return Partial
 	default:
 		return OK
@@ -167,6 +115,12 @@ func (s *Summary) reached() bool {
 	return slices.ContainsFunc(s.Targets, func(t TargetSummary) bool { return t.Error == "" })
 }
 
+// stands says whether the targets took a change, or hold what they should.
+func (s *Summary) stands() bool { return s.Accepted+s.Stale+s.Unchanged+s.Superseded+s.Kept > 0 }
+
+// missing is how many changes should have been accepted and were not.
+func (s *Summary) missing() int { return s.Changes - s.Deferred - s.Accepted - s.Stale }
+
 // unkept is how many changed scores the history did not take.
 func (s *Summary) unkept() int {
 	if s.History == nil {
@@ -193,8 +147,12 @@ func (s *Summary) reason(ctx context.Context, err error) string {
 		return fmt.Sprintf("stopped (%v): %v", context.Cause(ctx), err)
 	case err != nil:
 		return err.Error()
-	case s.Accepted < s.Changes:
-		return fmt.Sprintf("%d of %d changes were not accepted", s.Changes-s.Accepted, s.Changes)
+	case s.missing() > 0:
+		return fmt.Sprintf("%d of %d changes were not accepted", s.missing(), s.Changes)
+	case s.Sent == 0 && s.Quarantined > 0 && !s.stands():
+		return fmt.Sprintf("the targets take none of the scores: all %d are in quarantine", s.Quarantined)
+	case s.Deferred > 0:
+		return fmt.Sprintf("%d of %d changes were deferred: the budget of requests is short", s.Deferred, s.Changes)
 	case s.Ahead > 0:
 		return fmt.Sprintf("%d leads hold a version that is newer than now: was this machine's clock ahead once?", s.Ahead)
 	case s.Created > 0:
@@ -206,4 +164,12 @@ func (s *Summary) reason(ctx context.Context, err error) string {
 	default:
 		return ""
 	}
+}
+
+// hint says what the operator can do; "" if nothing.
+func (s *Summary) hint(err error) string {
+	if hint := HintOf(err); hint != "" || s.Deferred == 0 {
+		return hint
+	}
+	return "the largest changes went first, the rest is sent as the budget allows; see what uses it: scored budget"
 }

@@ -21,8 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var backoff = sinks.Backoff{Tries: 3, First: time.Second, Max: time.Minute}
 
-// target is a sink that plays a script: in each try, a word per change ("accepted", "refused", "retry", "unknown", or
-// "-" for one that never leaves), and how the try ends.
+// target is a sink that plays a script: in each try, a word per change (a status, with "!" if it is Settled, or "-" for one
+// that never leaves), and how the try ends.
 type target struct {
 	tries []try
 	got   [][]string // the keys of each try
@@ -36,9 +36,9 @@ type try struct {
 func (t *target) Name() string { return "org" }
 func (t *target) Calls() int   { return len(t.got) }
 
-func (t *target) Preflight(context.Context) (string, error) {
+func (t *target) Preflight(context.Context) (pipeline.Ready, error) {
 	t.got = append(t.got, nil)
-	return "00D", t.tries[len(t.got)-1].err
+	return pipeline.Ready{Identity: "00D", Guarded: true}, t.tries[len(t.got)-1].err
 }
 
 func (t *target) Write(_ context.Context, _ *pipeline.Run, _ string, changes []pipeline.Change,
@@ -53,9 +53,11 @@ func (t *target) Write(_ context.Context, _ *pipeline.Run, _ string, changes []p
 		if word == "-" {
 			continue
 		}
-		status := map[string]pipeline.Status{"accepted": pipeline.Accepted, "refused": pipeline.Refused,
-			"retry": pipeline.Retry, "unknown": pipeline.Unknown}[word]
-		if err := confirm([]pipeline.Outcome{{Key: keys[i], Status: status}}); err != nil {
+		o := pipeline.Outcome{Key: keys[i], Code: strings.ToUpper(word)}
+		word, o.Settled = strings.CutSuffix(word, "!")
+		for o.Status = pipeline.Accepted; o.Status.String() != word; o.Status++ {
+		}
+		if err := confirm([]pipeline.Outcome{o}); err != nil {
 			return err
 		}
 	}
@@ -65,7 +67,8 @@ func (t *target) Write(_ context.Context, _ *pipeline.Run, _ string, changes []p
 var (
 	busy   = &pipeline.Problem{Class: pipeline.TryAgain, Err: errors.New("HTTP 503")}
 	wrong  = &pipeline.Problem{Class: pipeline.Configuration, Err: errors.New("INVALID_FIELD")}
-	spent  = &pipeline.Problem{Class: pipeline.TryAgain, Err: fmt.Errorf("REQUEST_LIMIT_EXCEEDED: %w", sinks.ErrLater)}
+	spent  = &pipeline.Problem{Class: pipeline.Exhausted, Err: errors.New("REQUEST_LIMIT_EXCEEDED")}
+	over   = &pipeline.Problem{Class: pipeline.Expired, Err: errors.New("INVALID_SESSION_ID")}
 	broken = errors.New("a fault without a class")
 )
 
@@ -96,6 +99,22 @@ func TestWrite(t *testing.T) {
 			"[a b c] [a b c] [a] [a]", "b accepted, c accepted, a unknown", nil},
 		{"once unknown, a row that never left again stays unknown", []try{{"unknown - -", busy}, {"- - -", wrong}},
 			"[a b c] [a b c]", "a unknown", wrong},
+		{"a row that was given back undone is sent again", []try{{"accepted unprocessed accepted", nil}, {"accepted", nil}},
+			"[a b c] [b]", "a accepted, c accepted, b accepted", nil},
+		{"given back to the end", []try{{"unprocessed retry accepted", nil}, {"retry unprocessed", nil}, {"unprocessed retry", nil}},
+			"[a b c] [a b] [a b]", "c accepted, a unprocessed, b retry", nil},
+		{"a stale row is settled", []try{{"stale accepted accepted", nil}}, "[a b c]", "a stale, b accepted, c accepted", nil},
+		{"what is older than the target holds can do no harm any more", []try{{"unknown - -", busy}, {"stale accepted accepted", nil}},
+			"[a b c] [a b c]", "a stale, b accepted, c accepted", nil},
+		{"once unknown, being given back says nothing of the first request", []try{{"unknown - -", busy},
+			{"unprocessed accepted accepted", nil}, {"retry", nil}, {"unprocessed", nil}},
+			"[a b c] [a b c] [a] [a]", "b accepted, c accepted, a unknown", nil},
+		{"what became of the very request settles it", []try{{"unknown unknown unknown", busy},
+			{"refused! accepted! retry!", nil}, {"refused", nil}},
+			"[a b c] [a b c] [c]", "a refused, b accepted, c refused", nil},
+		{"rows have their share of requests, and no more", []try{{"accepted unknown unknown", busy}, {"unknown unknown", busy},
+			{"unknown unknown", busy}}, "[a b c] [b c] [b c]", "a accepted, b unknown, c unknown", busy},
+		{"a session that no login brings back is final", []try{{"accepted - -", over}}, "[a b c]", "a accepted", over},
 		{"a configuration error is final", []try{{"retry - -", wrong}}, "[a b c]", "a retry", wrong},
 		{"an error without a class is final", []try{{"- - -", broken}}, "[a b c]", "", broken},
 		{"a spent daily limit is final", []try{{"accepted - -", spent}}, "[a b c]", "a accepted", spent},
@@ -245,13 +264,18 @@ func TestPreflight(t *testing.T) {
 		{"gives up", []try{{err: busy}, {err: busy}, {err: busy}}, 3, busy},
 		{"does not repeat a configuration error", []try{{err: wrong}}, 1, wrong},
 		{"does not repeat a spent limit", []try{{err: spent}}, 1, spent},
+		{"does not repeat a login that does not help", []try{{err: over}}, 1, over},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				inner := &target{tries: c.tries}
 				sink := sinks.Retry(inner, backoff, slog.New(slog.DiscardHandler))
-				if _, err := sink.Preflight(t.Context()); err != c.err && !errors.Is(err, c.err) {
+				ready, err := sink.Preflight(t.Context())
+				if err != c.err && !errors.Is(err, c.err) {
 					t.Errorf("error is %v, want %v", err, c.err)
+				}
+				if ready != (pipeline.Ready{Identity: "00D", Guarded: true}) {
+					t.Errorf("found %+v", ready)
 				}
 				if sink.Calls() != c.calls || sink.Name() != "org" {
 					t.Errorf("%d calls of %s, want %d", sink.Calls(), sink.Name(), c.calls)
@@ -282,8 +306,8 @@ type sinkFunc func(context.Context) error
 
 func (sinkFunc) Name() string { return "org" }
 func (sinkFunc) Calls() int   { return 0 }
-func (f sinkFunc) Preflight(ctx context.Context) (string, error) {
-	return "", f(ctx)
+func (f sinkFunc) Preflight(ctx context.Context) (pipeline.Ready, error) {
+	return pipeline.Ready{}, f(ctx)
 }
 func (sinkFunc) Write(context.Context, *pipeline.Run, string, []pipeline.Change, func([]pipeline.Outcome) error) error {
 	return nil

@@ -289,6 +289,10 @@ func (b *backfill) count(s *pipeline.Summary) {
 	b.total.Unknown += s.Unknown
 	b.total.Superseded += s.Superseded
 	b.total.Kept += s.Kept
+	b.total.Stale += s.Stale
+	b.total.Unprocessed += s.Unprocessed
+	b.total.Deferred += s.Deferred
+	b.total.Quarantined += s.Quarantined
 	b.total.Created += s.Created
 	b.total.APICalls += s.APICalls
 	if s.History != nil {
@@ -358,6 +362,9 @@ func (b *backfill) report(out io.Writer) {
 	t := &b.total
 	fmt.Fprintf(out, "  %d rows scored, %d rejected; %d sent: %d accepted, %d refused, %d unknown, with %d API calls\n",
 		t.Scored, t.Rejected, t.Sent, t.Accepted, t.Refused, t.Unknown, t.APICalls)
+	if more := asides(t.Delivery); len(more) > 0 {
+		fmt.Fprintf(out, "  %s\n", strings.Join(more, ", "))
+	}
 	if b.job.runner.Keep != nil {
 		fmt.Fprintf(out, "  %d scores were appended to the history\n", b.history)
 	}

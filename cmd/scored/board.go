@@ -100,12 +100,38 @@ func (b *board) Quotas() []status.Quota {
 	var quotas []status.Quota
 	for _, j := range b.generation().jobs {
 		for _, org := range j.orgs {
-			if u := org.Usage(); u.Limit > 0 {
+			if u := org.LastUsage(); u.Limit > 0 {
 				quotas = append(quotas, status.Quota{Target: org.Name(), Used: u.Used, Limit: u.Limit})
 			}
 		}
 	}
 	return quotas
+}
+
+// Guards implements [status.Board].
+func (b *board) Guards() []status.Guard {
+	var guards []status.Guard
+	for _, j := range b.generation().jobs {
+		for _, org := range j.orgs {
+			if ready := org.ready.Load(); ready != nil {
+				guards = append(guards, status.Guard{Target: org.Name(), Active: ready.Guarded})
+			}
+		}
+	}
+	return guards
+}
+
+// Quarantine implements [status.Board].
+func (b *board) Quarantine(ctx context.Context, job string) ([]status.Waiting, error) {
+	rows, err := b.ledger.Quarantine(ctx, job, "")
+	if err != nil {
+		return nil, err
+	}
+	var waiting []status.Waiting
+	for of, keys := range countClasses(rows) {
+		waiting = append(waiting, status.Waiting{Target: of.target, Class: of.class, Keys: keys})
+	}
+	return waiting, nil
 }
 
 // Runs implements [status.Board].

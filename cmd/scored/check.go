@@ -47,7 +47,8 @@ func checkCommand(config *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.ledger(cfg)
+			c.openLedger(cfg)
+			defer c.close()
 			c.status(cfg)
 			for _, jc := range jobs {
 				c.job(cmd.Context(), cfg, jc)
@@ -80,6 +81,7 @@ type checker struct {
 	config  string
 	log     *slog.Logger
 	offline bool
+	ledger  *ledger.Ledger // for reading; nil if it can't be read, which is said then
 	errs    []error
 }
 
@@ -99,6 +101,11 @@ func (c *checker) result(what, name, ok string, err error) {
 	}
 }
 
+// warn says what does not keep a run from its work, and should be mended all the same.
+func (c *checker) warn(what, name, text, hint string) {
+	fmt.Fprintf(c.out, "WARN  %-10s %s: %s\n        -> %s\n", what, name, text, hint)
+}
+
 // verdict is the worst of what went wrong: what must be edited comes before what may pass.
 func (c *checker) verdict() error {
 	if len(c.errs) == 0 {
@@ -116,9 +123,20 @@ func (c *checker) verdict() error {
 	return exit(code)
 }
 
-func (c *checker) ledger(cfg *configs.Config) {
+// openLedger reads the ledger if there is one; a run makes it, but not its folder.
+func (c *checker) openLedger(cfg *configs.Config) {
 	path := ledgerPath(cfg)
-	c.result("ledger", path, "", checkLedger(path))
+	err := checkLedger(path)
+	if err == nil {
+		c.ledger, err = ledger.OpenReadOnly(path)
+	}
+	c.result("ledger", path, "", err)
+}
+
+func (c *checker) close() {
+	if c.ledger != nil {
+		c.ledger.Close()
+	}
 }
 
 // status looks at the address of the daemon's pages. Whether the port is free is not asked: the daemon may have it.
@@ -128,7 +146,7 @@ func (c *checker) status(cfg *configs.Config) {
 	}
 }
 
-// checkLedger reads the ledger if there is one; a run makes it, but not its folder.
+// checkLedger asks whether a run may write the ledger.
 func checkLedger(path string) error {
 	if folder, err := os.Stat(filepath.Dir(path)); err != nil || !folder.IsDir() {
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("%s is not a folder", filepath.Dir(path)),
@@ -141,21 +159,7 @@ func checkLedger(path string) error {
 				Hint: "let the user that runs scored write there; a file system may also be mounted read-only"}
 		}
 	}
-	l, err := ledger.OpenReadOnly(path)
-	if err != nil {
-		return err
-	}
-	return l.Close()
-}
-
-// checkBound holds a target against what the ledger has of it.
-func checkBound(ctx context.Context, path, job, target, identity string) error {
-	l, err := ledger.OpenReadOnly(path)
-	if err != nil {
-		return nil // said already of the ledger itself
-	}
-	defer l.Close()
-	return l.CheckBound(ctx, job, target, identity)
+	return nil
 }
 
 func (c *checker) job(ctx context.Context, cfg *configs.Config, jc configs.Job) {
@@ -181,23 +185,7 @@ func (c *checker) job(ctx context.Context, cfg *configs.Config, jc configs.Job) 
 		}
 		c.result("heartbeat", jc.HeartbeatURLFile, "not fetched: that would say that all is well", err)
 	}
-	targets, _, err := newTargets(cfg, jc, c.log)
-	if err != nil {
-		c.result("targets", jc.Name, "", err)
-		return
-	}
-	for i, t := range targets {
-		if c.offline {
-			c.result("target", t.Sink.Name(), "not asked", nil)
-			continue
-		}
-		identity, err := t.Sink.Preflight(ctx)
-		if err == nil {
-			err = checkBound(ctx, ledgerPath(cfg), jc.Name, t.Sink.Name(), identity)
-		}
-		c.result("target", t.Sink.Name(), fmt.Sprintf("org %s, all %d fields of %s can be written", identity,
-			len(jc.Targets[i].Fields), jc.Targets[i].Object), err)
-	}
+	c.targets(ctx, cfg, jc)
 }
 
 // schedule shows when the job would run next.

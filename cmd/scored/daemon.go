@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"scored/configs"
 	"scored/pipeline"
 	"scored/pipeline/ledger"
 	"scored/pipeline/schedule"
@@ -64,30 +65,34 @@ func newDaemon(path string, stderr io.Writer) (_ *daemon, err error) {
 	d := &daemon{path: path, level: new(slog.LevelVar)}
 	d.log, d.tail = newLog(stderr, d.level)
 	d.notify = newNotifier(d.log)
-	g, err := newGeneration(path, d.log, d.tail)
-	if err != nil {
-		return nil, err
-	}
 	d.board = &board{process: status.Process{Version: version(), Started: time.Now(), Config: path}}
-	d.board.use(g)
 	defer func() {
 		if err != nil {
 			d.close()
 		}
 	}()
-	if d.ledger, err = ledger.Open(ledgerPath(g.cfg)); err != nil {
+	cfg, err := configs.Load(path)
+	if err != nil {
 		return nil, err
 	}
+	if d.ledger, err = ledger.Open(ledgerPath(cfg)); err != nil {
+		return nil, err
+	}
+	g, err := newGeneration(path, cfg, d.ledger, d.log, d.tail)
+	if err != nil {
+		return nil, err
+	}
+	d.board.use(g)
 	if err := d.ledger.LockDaemon(); err != nil {
 		return nil, err
 	}
-	if address := g.cfg.Status.Listen; address != "" {
+	if address := cfg.Status.Listen; address != "" {
 		if d.listener, err = status.Listen(address); err != nil {
 			return nil, err
 		}
 	}
-	d.level.Set(g.cfg.Log.Level)
-	d.scheduler = schedule.New(d.ledger, d, d.log, g.scheduleJobs(d.ledger), schedule.Options{Beat: d.beat, Poll: d.notify.interval})
+	d.level.Set(cfg.Log.Level)
+	d.scheduler = schedule.New(d.ledger, d, d.log, g.scheduleJobs(), schedule.Options{Beat: d.beat, Poll: d.notify.interval})
 	d.board.scheduler, d.board.ledger = d.scheduler, d.ledger
 	d.server = status.New(d.board, d.log)
 	return d, nil
@@ -98,12 +103,14 @@ func (d *daemon) close() {
 	if d.listener != nil {
 		_ = d.listener.Close()
 	}
+	if g := d.board.generation(); g != nil {
+		g.close()
+	}
 	if d.ledger != nil {
 		if err := d.ledger.Close(); err != nil {
 			d.log.Error("close ledger", "error", err.Error())
 		}
 	}
-	d.board.generation().close()
 }
 
 // run goes on until ctx ends and what was under way has stopped. Until then each hangup reloads the config.
@@ -163,23 +170,30 @@ func (d *daemon) names() []string {
 func (d *daemon) reload() {
 	d.notify.reloading()
 	defer d.notify.ready()
-	next, err := newGeneration(d.path, d.log, d.tail)
-	if err == nil {
-		if err = d.board.generation().admits(next); err != nil {
-			next.close()
-		}
-	}
+	before := d.board.generation()
+	next, err := d.next(before)
 	if err != nil {
 		d.board.refuse(err)
 		d.log.Error("config refused: the one before stays in force", "config", d.path, "error", err.Error(), "hint", pipeline.HintOf(err))
 		return
 	}
-	before := d.board.generation()
 	d.level.Set(next.cfg.Log.Level)
 	d.board.use(next)
-	d.scheduler.Replace(next.scheduleJobs(d.ledger))
+	d.scheduler.Replace(next.scheduleJobs())
 	before.close()
 	d.log.Info("config reloaded", "config", d.path, "jobs", d.names())
+}
+
+// next reads the generation that may follow the one in force.
+func (d *daemon) next(before *generation) (*generation, error) {
+	cfg, err := configs.Load(d.path)
+	if err != nil {
+		return nil, err
+	}
+	if err := before.admits(cfg); err != nil {
+		return nil, err
+	}
+	return newGeneration(d.path, cfg, d.ledger, d.log, d.tail)
 }
 
 // SlotsAccounted implements [schedule.Observer].

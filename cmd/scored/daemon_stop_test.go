@@ -13,7 +13,7 @@ func TestSIGTERMGivesARequestThatIsNotAnsweredUp(t *testing.T) {
 	c := config(t, `cron: "*/15 * * * *"`, often, "timeout: 30s", "timeout: 100h")
 	underway := held(t, w)
 	d := startDaemon(t, w, build(t), c)
-	<-underway
+	d.awaitRequest(underway)
 	d.signal(syscall.SIGTERM)
 	ended := d.awaitMsg(0, "run ended")
 	<-d.ended
@@ -34,7 +34,7 @@ func TestASecondSIGTERMEndsItAtOnce(t *testing.T) {
 	c := config(t, `cron: "*/15 * * * *"`, often)
 	underway := held(t, w)
 	d := startDaemon(t, w, build(t), c)
-	<-underway
+	d.awaitRequest(underway)
 	d.signal(syscall.SIGTERM)
 	d.awaitMsg(0, "daemon stopping: what is under way ends at the next request boundary")
 	for again := time.NewTicker(100 * time.Millisecond); ; {
@@ -64,7 +64,7 @@ func TestAKilledDaemonIsTakenUpByTheNext(t *testing.T) {
 	if _, err := w.Load(t.Context(), w.Loaded.Add(30*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	<-underway
+	d.awaitRequest(underway)
 	if err := d.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -120,12 +120,12 @@ func TestAReloadDoesNotMoveTheDaemon(t *testing.T) {
 		"state_dir":     {StateDir: "/b", Status: configs.Status{Listen: "127.0.0.1:1"}},
 		"status.listen": {StateDir: "/a"},
 	} {
-		err := now.admits(&generation{cfg: next})
+		err := now.admits(next)
 		if pipeline.ClassOf(err) != pipeline.Configuration || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: got %v", key, err)
 		}
 	}
-	if err := now.admits(&generation{cfg: &configs.Config{StateDir: "/a", Status: now.cfg.Status}}); err != nil {
+	if err := now.admits(&configs.Config{StateDir: "/a", Status: now.cfg.Status}); err != nil {
 		t.Error(err)
 	}
 }

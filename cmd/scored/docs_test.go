@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"scored/pipeline"
 )
 
 // messages finds what the product logs at level INFO and above.
@@ -106,6 +108,33 @@ func TestEveryExitCodeIsDocumented(t *testing.T) {
 	}
 	if rows := strings.Count(text, "\n| "); rows != 7 { // with the head
 		t.Errorf("docs/exit-codes.md has %d rows", rows)
+	}
+}
+
+// An operator who reads a class in the log or in the ledger finds it in the runbook.
+func TestEveryClassOfErrorsIsInTheRunbook(t *testing.T) {
+	runbook := read(t, "../../docs/runbook.md")
+	for class := pipeline.Configuration; class <= pipeline.Outdated; class++ {
+		if !strings.Contains(runbook, fmt.Sprintf("\n| `%s` | ", class)) {
+			t.Errorf("docs/runbook.md has no row for %s", class)
+		}
+	}
+	if _, err := pipeline.ParseClass((pipeline.Outdated + 1).String()); err == nil {
+		t.Errorf("there is a class after %s", pipeline.Outdated)
+	}
+}
+
+// What the runbook tells to type is there.
+func TestTheRunbookNamesVerbsThatExist(t *testing.T) {
+	verbs := regexp.MustCompile("`scored ((?:[a-z]+ ?)+)").FindAllStringSubmatch(read(t, "../../docs/runbook.md"), -1)
+	if len(verbs) < 20 {
+		t.Fatalf("only %d verbs found", len(verbs))
+	}
+	for _, verb := range verbs {
+		args := strings.Fields(verb[1])
+		if r := scored(t, append(args, "--help")...); r.code != exitOK || !strings.Contains(r.out, "scored "+args[0]) {
+			t.Errorf("scored %s --help ended with %d, and said %s", verb[1], r.code, r.out)
+		}
 	}
 }
 

@@ -159,7 +159,7 @@ func (e *explainer) standings(ctx context.Context) ([]standing, error) {
 				return nil, err
 			}
 			if c.Key == e.key {
-				h.Confirmed, h.known = c, c.Model != "" // without a model it was sent, and never confirmed
+				h.Confirmed, h.known = c, c.Model != "" && !c.Cleared // without a model it was sent, or refused, and never confirmed
 				break
 			}
 		}

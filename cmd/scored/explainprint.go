@@ -111,6 +111,10 @@ func (s *story) printStandings(out io.Writer) {
 // note says what else there is to know of what a target holds.
 func (h *standing) note(asOf time.Time) string {
 	switch {
+	case h.Until.After(time.Now()):
+		return "in quarantine: the target refused it"
+	case h.Cleared:
+		return "cleared: it had left the result"
 	case !h.known && h.Unsure:
 		return "sent, and never confirmed"
 	case !h.known:

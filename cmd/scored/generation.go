@@ -16,7 +16,6 @@ import (
 	"scored/pipeline/ledger"
 	"scored/pipeline/schedule"
 	"scored/pipeline/status"
-	"scored/sinks/salesforce"
 )
 
 // generation is all that the daemon makes of one reading of the config. A reload makes the next one, whole, or none.
@@ -32,24 +31,23 @@ type daemonJob struct {
 	runDeadline time.Duration
 	runner      *pipeline.Runner
 	condition   *condition // nil if its slots wait for nothing but their time
-	orgs        []*salesforce.Sink
+	orgs        []*org
 	heartbeat   *status.Heartbeat // nil if it has none
 	stage       atomic.Pointer[string]
 }
 
-// newGeneration reads the config, the scripts and the bundles. It connects nowhere.
-func newGeneration(path string, log *slog.Logger, tail *pipeline.Tail) (*generation, error) {
-	cfg, err := configs.Load(path)
-	if err != nil {
-		return nil, err
-	}
+// newGeneration reads the scripts and the bundles that the config at path names. It connects nowhere, and writes nothing
+// to the ledger, which all its jobs share.
+func newGeneration(
+	path string, cfg *configs.Config, store *ledger.Ledger, log *slog.Logger, tail *pipeline.Tail,
+) (*generation, error) {
 	g := &generation{cfg: cfg}
 	var errs []error
 	for _, jc := range cfg.Jobs {
 		if jc.Schedule == configs.Manual {
 			continue
 		}
-		j, err := newDaemonJob(path, cfg, jc, log, tail)
+		j, err := newDaemonJob(path, cfg, jc, store, log, tail)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("job %s: %w", jc.Name, err))
 			continue
@@ -63,13 +61,15 @@ func newGeneration(path string, log *slog.Logger, tail *pipeline.Tail) (*generat
 	return g, nil
 }
 
-func newDaemonJob(path string, cfg *configs.Config, jc configs.Job, log *slog.Logger, tail *pipeline.Tail) (*daemonJob, error) {
+func newDaemonJob(
+	path string, cfg *configs.Config, jc configs.Job, store *ledger.Ledger, log *slog.Logger, tail *pipeline.Tail,
+) (*daemonJob, error) {
 	j := &daemonJob{config: jc, runDeadline: cfg.Schedule.RunDeadline}
 	var err error
 	if j.policy, err = newPolicy(path, cfg, jc); err != nil {
 		return nil, err
 	}
-	if j.runner, j.orgs, err = newRunner(cfg, jc, log, tail); err != nil {
+	if j.runner, j.orgs, err = newRunner(path, cfg, jc, store, log, tail); err != nil {
 		return nil, err
 	}
 	j.runner.Progress = j.progress
@@ -150,11 +150,11 @@ func (j *daemonJob) progress(stage string, done, total int) {
 	j.stage.Store(&text)
 }
 
-// admits says whether the daemon can go over to the next generation without being started anew.
-func (g *generation) admits(next *generation) error {
+// admits says whether the daemon can go over to another config without being started anew.
+func (g *generation) admits(next *configs.Config) error {
 	for _, fixed := range []struct{ key, before, after string }{
-		{"state_dir", g.cfg.StateDir, next.cfg.StateDir},
-		{"status.listen", g.cfg.Status.Listen, next.cfg.Status.Listen},
+		{"state_dir", g.cfg.StateDir, next.StateDir},
+		{"status.listen", g.cfg.Status.Listen, next.Status.Listen},
 	} {
 		if fixed.before != fixed.after {
 			return &pipeline.Problem{Class: pipeline.Configuration,
@@ -175,11 +175,10 @@ func (g *generation) job(name string) *daemonJob {
 	return nil
 }
 
-// scheduleJobs hands the jobs to the scheduler, with the ledger that they all write to.
-func (g *generation) scheduleJobs(store *ledger.Ledger) []schedule.Job {
+// scheduleJobs hands the jobs to the scheduler.
+func (g *generation) scheduleJobs() []schedule.Job {
 	var jobs []schedule.Job
 	for _, j := range g.jobs {
-		j.runner.Ledger = store
 		job := schedule.Job{Name: j.config.Name, Policy: j.policy, RunDeadline: j.runDeadline, Run: j.run}
 		if j.condition != nil {
 			job.Condition, job.OnChange = j.condition, j.condition.fresherThan == 0

@@ -26,7 +26,7 @@ func newWorld(t *testing.T) *world.World {
 	if _, err := pgtest.Find(); err != nil && os.Getenv("CI") != "true" {
 		t.Skipf("SKIP-postgres: %v", err)
 	}
-	options := crm.Demo(time.Now().UTC().Truncate(time.Second).Add(-time.Hour))
+	options := crm.Demo(busyHour(time.Now().UTC()))
 	options.Leads = 500
 	w, err := world.New(t.Context(), options, io.Discard)
 	if err != nil {
@@ -38,6 +38,16 @@ func newWorld(t *testing.T) *world.World {
 		t.Setenv(name, value)
 	}
 	return w
+}
+
+// busyHour is the last ten o'clock of a working day that is at least an hour past: at night, and on Sundays, hardly anything
+// happens that would change a score.
+func busyHour(now time.Time) time.Time {
+	at := now.Truncate(24 * time.Hour).Add(10 * time.Hour)
+	for at.After(now.Add(-time.Hour)) || at.Weekday() == time.Saturday || at.Weekday() == time.Sunday {
+		at = at.AddDate(0, 0, -1)
+	}
+	return at
 }
 
 // config writes a copy of the reference config with the replacements made (old, new, old, new, ...), and returns its

@@ -58,6 +58,7 @@ var mayImport = []struct {
 	{"=scored/pipeline", nil},
 	{"scored/pipeline", []string{"=scored/pipeline"}},
 	{"scored/sinks/salesforce/fakeorg", []string{"scored/sinks/salesforce/fakeorg"}},
+	{"scored/sinks/sinktest", []string{"=scored/pipeline"}},
 	{"scored/sinks", []string{"=scored/pipeline", "=scored/sinks"}},
 	{"scored/configs", []string{"=scored/pipeline"}},
 	{"scored/sql", nil},
@@ -144,7 +145,7 @@ func TestPipelineNeedsTheStandardLibraryOnly(t *testing.T) {
 
 func TestTheBinaryLinksNoTestCode(t *testing.T) {
 	for _, dep := range list(t, "scored/cmd/scored")[0].Deps {
-		for _, banned := range []string{"testing", "scored/pipeline/warehouse/pgtest", "scored/sinks/salesforce/fakeorg", "scored/cmd/sandbox", "go.uber.org/goleak"} {
+		for _, banned := range []string{"testing", "scored/pipeline/warehouse/pgtest", "scored/sinks/salesforce/fakeorg", "scored/sinks/sinktest", "scored/cmd/sandbox", "go.uber.org/goleak"} {
 			if within(dep, banned) {
 				t.Errorf("cmd/scored links %s", dep)
 			}

@@ -58,7 +58,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	config := root.PersistentFlags().StringP("config", "c", defaultConfig(), "the config file (or SCORED_CONFIG)")
 	root.AddCommand(daemonCommand(config), runCommand(config), backfillCommand(config), checkCommand(config), datasetCommand(config),
-		modelCommand(config), explainCommand(config), runsCommand(config), slotsCommand(config), pauseCommand(config), resumeCommand(config))
+		modelCommand(config), explainCommand(config), runsCommand(config), slotsCommand(config), pauseCommand(config), resumeCommand(config),
+		quarantineCommand(config), budgetCommand(config), undoCommand(config), ledgerCommand(config))
 
 	err := root.ExecuteContext(ctx)
 	if err != nil {
@@ -125,7 +126,7 @@ func exitCode(err error) int {
 	switch class := pipeline.ClassOf(err); {
 	case class == pipeline.Configuration:
 		return exitConfiguration
-	case class == pipeline.TryAgain, errors.Is(err, context.Canceled):
+	case class == pipeline.TryAgain, class == pipeline.Expired, class == pipeline.Exhausted, errors.Is(err, context.Canceled):
 		return exitTryAgain
 	default:
 		return exitFailed

@@ -142,6 +142,18 @@ func (p *process) awaitMsg(from int, msg string) line {
 	return p.await(from, fmt.Sprintf("%q", msg), func(l line) bool { return l.Msg == msg })
 }
 
+// awaitRequest waits until the daemon has made a request that meets a fault.
+func (p *process) awaitRequest(underway <-chan struct{}) {
+	p.Helper()
+	select {
+	case <-underway:
+	case <-p.ended:
+		p.Fatal("the daemon ended before it made the request")
+	case <-time.After(time.Minute):
+		p.Fatal("the daemon does not make the request")
+	}
+}
+
 func (p *process) signal(s os.Signal) {
 	p.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -69,6 +70,9 @@ func runOnce(ctx context.Context, j *job, req pipeline.Request, out io.Writer) e
 	}
 	fmt.Fprintf(out, "\n  %d rows read, %d scored, %d rejected; %d unchanged, %d superseded, %d sent: %d accepted, %d refused, %d unknown, %d not sent\n",
 		s.Read, s.Scored, s.Rejected, s.Unchanged, s.Superseded, s.Sent, s.Accepted, s.Refused, s.Unknown, s.NotSent)
+	if more := asides(s.Delivery); len(more) > 0 {
+		fmt.Fprintf(out, "  %s\n", strings.Join(more, ", "))
+	}
 	if s.Created > 0 {
 		fmt.Fprintf(out, "  INCIDENT: %d leads were created that were not in the org; the log names their keys\n", s.Created)
 	}
@@ -108,7 +112,11 @@ func runDry(ctx context.Context, j *job, req pipeline.Request, out io.Writer) er
 		fmt.Fprintf(out, "  rejected %s: %s\n", r.Key, r.Reason)
 	}
 	for _, t := range plan.Targets {
-		fmt.Fprintf(out, "%s: %d would change, %d unchanged, %d superseded\n", t.Target, len(t.Changes), t.Unchanged, t.Superseded)
+		fmt.Fprintf(out, "%s: %d would change, %d unchanged, %d superseded", t.Target, len(t.Changes), t.Unchanged, t.Superseded)
+		if t.Quarantined > 0 {
+			fmt.Fprintf(out, ", %d in quarantine", t.Quarantined)
+		}
+		fmt.Fprintln(out)
 		printSample(out, t.Changes[:min(len(t.Changes), sampleSize)])
 	}
 	return nil
@@ -124,6 +132,10 @@ func printSample(out io.Writer, changes []pipeline.Change) {
 		before := "none"
 		if c.Before != nil {
 			before = fmt.Sprintf("%d %s (%s)", c.Before.Score, c.Before.Grade, c.Before.Model)
+		}
+		if c.Clear {
+			fmt.Fprintf(w, "  %s\tcleared\t\t%s\n", c.Key, before)
+			continue
 		}
 		fmt.Fprintf(w, "  %s\t%d\t%s\t%s\n", c.Key, c.Score.Score, c.Grade, before)
 	}

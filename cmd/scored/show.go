@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -92,6 +94,7 @@ type refusedRow struct {
 	Target  string   `json:"target"`
 	Key     string   `json:"key"`
 	Outcome string   `json:"outcome"`
+	Class   string   `json:"err_class,omitempty"`
 	Code    string   `json:"code,omitempty"`
 	Fields  []string `json:"fields,omitempty"`
 	Message string   `json:"message,omitempty"`
@@ -115,7 +118,7 @@ func (d *details) json(out io.Writer) error {
 		object.Rejected = append(object.Rejected, rejectedRow(r))
 	}
 	for _, r := range d.refused {
-		object.Refused = append(object.Refused, refusedRow{r.Target, r.Key, r.Status.String(), r.Code, r.Fields, r.Message, r.Created})
+		object.Refused = append(object.Refused, refusedRow{r.Target, r.Key, r.Status.String(), r.Class.String(), r.Code, r.Fields, r.Message, r.Created})
 	}
 	for _, line := range d.log {
 		raw := json.RawMessage(line)
@@ -195,15 +198,53 @@ func printTarget(w io.Writer, kind string, t *pipeline.TargetSummary) {
 		what string
 		n    int
 	}{{"superseded", t.Superseded}, {"ahead of the clock", t.Ahead}, {"kept", t.Kept}, {"unknown", t.Unknown}, {"not sent", t.NotSent},
-		{"CREATED", t.Created}, {"API calls", t.APICalls}} {
+		{"CREATED", t.Created}} {
 		if f.n > 0 {
 			fmt.Fprintf(w, ", %d %s", f.n, f.what)
 		}
 	}
-	fmt.Fprintln(w)
-	if t.Error != "" {
-		fmt.Fprintf(w, "\t%s\n", printable(t.Error))
+	for _, aside := range asides(t.Delivery) {
+		fmt.Fprintf(w, ", %s", aside)
 	}
+	if t.APICalls > 0 {
+		fmt.Fprintf(w, ", %d API calls", t.APICalls)
+	}
+	fmt.Fprintln(w)
+	if len(t.Classes) > 0 {
+		fmt.Fprintf(w, "\tnot accepted, by class: %s\n", byClass(t.Classes))
+	}
+	if t.Error != "" {
+		fmt.Fprintf(w, "\t%s%s\n", printable(t.Error), inBrackets(t.ErrClass))
+	}
+}
+
+// asides are the counts of a delivery that are mostly 0, those that are not.
+func asides(d pipeline.Delivery) (words []string) {
+	for _, f := range []struct {
+		n    int
+		what string
+	}{{d.Stale, "stale"}, {d.Unprocessed, "unprocessed"}, {d.Deferred, "deferred"}, {d.Quarantined, "in quarantine"}, {d.Cleared, "to be cleared"}} {
+		if f.n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", f.n, f.what))
+		}
+	}
+	return words
+}
+
+func byClass(rows map[string]int) string {
+	var words []string
+	for _, class := range slices.Sorted(maps.Keys(rows)) {
+		words = append(words, fmt.Sprintf("%d %s", rows[class], class))
+	}
+	return strings.Join(words, ", ")
+}
+
+// inBrackets is "" for a class that is none.
+func inBrackets(class string) string {
+	if class == "" {
+		return ""
+	}
+	return " (" + class + ")"
 }
 
 func (d *details) printRejected(out io.Writer, rows int) {
@@ -223,8 +264,10 @@ func (d *details) printRejected(out io.Writer, rows int) {
 }
 
 func (d *details) printRefused(out io.Writer, rows int) {
-	if s := d.Summary; s != nil && s.Refused+s.Unknown > 0 && len(d.refused) == 0 {
-		fmt.Fprintf(out, "\nrows not accepted: %d, which are no longer kept\n", s.Refused+s.Unknown)
+	if s := d.Summary; s != nil && len(d.refused) == 0 {
+		if rows := s.Refused + s.Stale + s.Unprocessed + s.Unknown; rows > 0 {
+			fmt.Fprintf(out, "\nrows not accepted: %d, which are no longer kept\n", rows)
+		}
 	}
 	if len(d.refused) == 0 {
 		return
@@ -236,7 +279,7 @@ func (d *details) printRefused(out io.Writer, rows int) {
 		if r.Created {
 			outcome = "CREATED" // accepted, and an incident
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", r.Target, printable(r.Key), outcome, r.Code, strings.Join(r.Fields, ","), printable(r.Message))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Target, printable(r.Key), outcome, r.Class, r.Code, strings.Join(r.Fields, ","), printable(r.Message))
 	}
 	w.Flush()
 	more(out, len(d.refused), rows)

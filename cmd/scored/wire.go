@@ -1,14 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,8 +17,6 @@ import (
 	"scored/pipeline/model"
 	"scored/pipeline/policy"
 	"scored/pipeline/warehouse"
-	"scored/sinks"
-	"scored/sinks/salesforce"
 )
 
 // job is one wired job, ready to run.
@@ -50,25 +47,24 @@ func wire(configPath, name string, open func(path string) (*ledger.Ledger, error
 	if err != nil {
 		return nil, err
 	}
-	log, tail := newLog(console, cfg.Log.Level)
-	runner, _, err := newRunner(cfg, jc, log, tail)
-	if err != nil {
-		return nil, err
-	}
-	runner.Progress = console.progress
 	store, err := open(ledgerPath(cfg))
 	if err != nil {
 		return nil, err
 	}
-	runner.Ledger = store
+	log, tail := newLog(console, cfg.Log.Level)
+	runner, _, err := newRunner(configPath, cfg, jc, store, log, tail)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	runner.Progress = console.progress
 	return &job{runner: runner, ledger: store, console: console, patience: cfg.Schedule.StartDeadline}, nil
 }
 
-// newRunner builds a job's run, but for its ledger, in the order in which its data flows, and returns it with the clients
-// of the orgs it delivers to. It connects nowhere.
+// newRunner builds a job's run in the order in which its data flows, and returns it with the clients of the orgs it
+// delivers to. It connects nowhere and writes nothing.
 func newRunner(
-	cfg *configs.Config, jc configs.Job, log *slog.Logger, tail *pipeline.Tail,
-) (*pipeline.Runner, []*salesforce.Sink, error) {
+	path string, cfg *configs.Config, jc configs.Job, store *ledger.Ledger, log *slog.Logger, tail *pipeline.Tail,
+) (*pipeline.Runner, []*org, error) {
 	source, err := newSource(cfg, jc.Dataprep, jc.Key, log)
 	if err != nil {
 		return nil, nil, err
@@ -77,7 +73,7 @@ func newRunner(
 	if err != nil {
 		return nil, nil, err
 	}
-	targets, orgs, err := newTargets(cfg, jc, log)
+	targets, orgs, err := newTargets(cfg, jc, store, log)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,8 +82,28 @@ func newRunner(
 		return nil, nil, err
 	}
 	return &pipeline.Runner{
-		Job: jc.Name, Source: source, Model: bundle, Decide: policy.Delta, Targets: targets, Keep: keep, Log: log, Tail: tail,
+		Job: jc.Name, Source: source, Model: bundle, Decide: policy.Delta, Targets: targets, Keep: keep, Ledger: store,
+		Ration: policy.NewRation(cfg.Salesforce.APIReserve), RunsADay: runsADay(path, cfg, time.Now()), Log: log, Tail: tail,
 	}, orgs, nil
+}
+
+// runsADay counts the slots of all jobs within 24 hours: one org serves them all. A job whose schedule can't be read has
+// none; the daemon would not start with it.
+func runsADay(path string, cfg *configs.Config, now time.Time) (runs int) {
+	for _, jc := range cfg.Jobs {
+		if jc.Schedule == configs.Manual {
+			continue
+		}
+		policy, err := newPolicy(path, cfg, jc)
+		if err != nil {
+			continue
+		}
+		end := now.Add(24 * time.Hour)
+		for slot := policy.Spec.Next(now); !slot.IsZero() && !slot.After(end); slot = policy.Spec.Next(slot) {
+			runs++
+		}
+	}
+	return runs
 }
 
 func (j *job) close() {
@@ -190,64 +206,4 @@ func loadBundle(dir string) (*model.Bundle, error) {
 		return nil, fmt.Errorf("bundle %s: %w", dir, err)
 	}
 	return bundle, nil
-}
-
-// newTargets builds the job's sinks, each one trying again what may pass within the run.
-func newTargets(cfg *configs.Config, jc configs.Job, log *slog.Logger) (targets []pipeline.Target, orgs []*salesforce.Sink, err error) {
-	for _, tc := range jc.Targets {
-		sink, err := newSalesforce(cfg.Salesforce, tc, log)
-		if err != nil {
-			return nil, nil, fmt.Errorf("target %s: %w", tc.Name, err)
-		}
-		orgs = append(orgs, sink)
-		retried := sinks.Retry(sink, sinks.Backoff{Tries: 4, First: time.Second, Max: 8 * time.Second}, log)
-		targets = append(targets, pipeline.Target{
-			Sink: retried, Shape: shape(tc), Settle: cfg.Salesforce.Timeout, Reasons: wantsReasons(tc),
-		})
-	}
-	return targets, orgs, nil
-}
-
-// wantsReasons says whether one of the target's fields is given the reasons: they are worked out only for those who read
-// them.
-func wantsReasons(tc configs.Target) bool {
-	return slices.ContainsFunc(tc.Fields, func(f configs.Field) bool { return f.Value == salesforce.Reasons.String() })
-}
-
-// shape is all of a target that decides what is written where.
-func shape(tc configs.Target) string {
-	fields := slices.SortedFunc(slices.Values(tc.Fields), func(a, b configs.Field) int { return cmp.Compare(a.Field, b.Field) })
-	return fmt.Sprintf("%s %s %s %v", tc.Operation, tc.Object, tc.ExternalID, fields)
-}
-
-func newSalesforce(sc configs.Salesforce, tc configs.Target, log *slog.Logger) (*salesforce.Sink, error) {
-	flow, err := salesforce.ParseFlow(sc.Flow)
-	if err != nil {
-		return nil, err
-	}
-	operation, err := salesforce.ParseOperation(tc.Operation)
-	if err != nil {
-		return nil, err
-	}
-	fields := make([]salesforce.Field, len(tc.Fields))
-	for i, f := range tc.Fields {
-		value, err := salesforce.ParseValue(f.Value)
-		if err != nil {
-			return nil, err
-		}
-		fields[i] = salesforce.Field{Field: f.Field, Value: value}
-	}
-	key, err := configs.ReadSecret(sc.PrivateKeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("salesforce.private_key_file: %w", err)
-	}
-	secret, err := configs.ReadSecret(sc.ClientSecretFile)
-	if err != nil {
-		return nil, fmt.Errorf("salesforce.client_secret_file: %w", err)
-	}
-	return salesforce.New(salesforce.Config{
-		Name: tc.Name, LoginURL: sc.LoginURL, Audience: sc.Audience, Flow: flow, ClientID: sc.ClientID, Username: sc.Username,
-		PrivateKey: key, ClientSecret: secret, APIVersion: sc.APIVersion, Timeout: sc.Timeout,
-		Object: tc.Object, Operation: operation, ExternalID: tc.ExternalID, Fields: fields, Log: log,
-	})
 }

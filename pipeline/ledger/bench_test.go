@@ -3,19 +3,35 @@ package ledger_test
 import (
 	"context"
 	"fmt"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"scored/pipeline"
 )
 
+// reasons are as long as they usually are.
+var reasons = strings.Repeat("Up: a call. ", 8)
+
 func rows(n int) (changes []pipeline.Change, accepted []pipeline.Outcome) {
 	for i := range n {
 		key := fmt.Sprintf("L%07d", i)
-		changes = append(changes, change(key, i%101))
+		c := change(key, i%101)
+		c.Probability, c.Reasons = float64(i)/float64(n), reasons
+		changes = append(changes, c)
 		accepted = append(accepted, pipeline.Outcome{Key: key, Status: pipeline.Accepted})
 	}
 	return changes, accepted
+}
+
+// cpuTime is what this process has used: a busy machine stretches time, and this less.
+func cpuTime() time.Duration {
+	var use syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
+		panic(err)
+	}
+	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
 // BenchmarkDelivery records 100,000 changes as a delivery does: all intents at once, then 500 durable confirmations.
@@ -47,13 +63,17 @@ func BenchmarkMillion(b *testing.B) {
 	const n = 1_000_000
 	l := fresh(b)
 	changes, accepted := rows(n)
-	run := begin(b, l, 0)
-	start := time.Now()
-	intend(b, l, run, changes...)
-	b.Logf("intend: %.0f rows/s", n/time.Since(start).Seconds())
-	start = time.Now()
-	check(b, l.Confirm(context.Background(), run, target, accepted))
-	b.Logf("confirm: %.0f rows/s", n/time.Since(start).Seconds())
+	for minute := range 2 { // the second replaces the first
+		run := begin(b, l, minute)
+		start, cpu := time.Now(), cpuTime()
+		intend(b, l, run, changes...)
+		b.Logf("intend: %.1f s, %.1f s of CPU", time.Since(start).Seconds(), (cpuTime() - cpu).Seconds())
+		start, cpu = time.Now(), cpuTime()
+		check(b, l.Confirm(context.Background(), run, target, accepted))
+		b.Logf("confirm: %.1f s, %.1f s of CPU", time.Since(start).Seconds(), (cpuTime() - cpu).Seconds())
+		finish(b, l, run)
+	}
+	cpu := cpuTime()
 
 	b.ReportAllocs()
 	for b.Loop() {
@@ -67,4 +87,5 @@ func BenchmarkMillion(b *testing.B) {
 		}
 	}
 	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric((cpuTime()-cpu).Seconds()/float64(b.N), "CPU-s/op")
 }

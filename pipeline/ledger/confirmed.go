@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -12,9 +11,9 @@ import (
 	"scored/pipeline"
 )
 
-// Confirmed yields what the target confirmed or may have received, in ascending order of key (by bytes), as it stood
-// when the iteration began. It holds no lock: writes may come between. An entry without a model is one of which nothing
-// was confirmed yet. After an error it ends.
+// Confirmed yields what the target confirmed or may have received, and the keys that wait in quarantine, in ascending order
+// of key (by bytes), as it stood when the iteration began. It holds no lock: writes may come between. An entry without a
+// model is one of which nothing was confirmed yet. After an error it ends.
 func (l *Ledger) Confirmed(ctx context.Context, job, target string) iter.Seq2[pipeline.Confirmed, error] {
 	return func(yield func(pipeline.Confirmed, error) bool) {
 		if l.read == nil {
@@ -28,13 +27,17 @@ func (l *Ledger) Confirmed(ctx context.Context, job, target string) iter.Seq2[pi
 
 // What a sweep found unchanged is as new as the sweep.
 const confirmedOf = `
-	SELECT key, doubted, score, grade, model, iif(filled OR sweep = ?2, version, max(version, ?2)) AS version, filled
+	SELECT key, doubted + 2 * filled + 4 * cleared, score, grade, model, iif(filled OR sweep = ?2, version, max(version, ?2))
 	FROM confirmed WHERE target = ?1 ORDER BY key`
 
 const openOf = `SELECT key, max(version) FROM intents WHERE target = ? GROUP BY key ORDER BY key`
 
-// eachConfirmed merges what was confirmed with the open intents, key by key. Go does that at two thirds of the price of one
-// statement, for in nearly every run hardly an intent is open. It returns the errors that were not yielded.
+// A clock that was set back must not make a key wait for a time that may never come.
+const quarantineOf = `SELECT key, next FROM quarantine
+	WHERE target = ?1 AND (next IS NULL OR next > ?2 AND last <= ?2) ORDER BY key`
+
+// eachConfirmed merges what was confirmed with the open intents and the quarantine, key by key. Go does that at two thirds of
+// the price of one statement, for in nearly every run hardly an intent is open. It returns the errors that were not yielded.
 func (l *Ledger) eachConfirmed(
 	ctx context.Context, job, target string, yield func(pipeline.Confirmed, error) bool,
 ) error {
@@ -44,46 +47,87 @@ func (l *Ledger) eachConfirmed(
 	}
 	defer func() { _ = tx.Rollback() }()
 	var number, swept int64
-	err = tx.QueryRowContext(ctx, `SELECT number, swept FROM targets WHERE job = ? AND name = ?`, job, target).Scan(&number, &swept)
+	err = tx.QueryRowContext(ctx, `SELECT number, swept FROM targets WHERE job = ? AND name = ?`, job, target).
+		Scan(&number, &swept)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	confirmed := entries{scan: func(rows *sql.Rows, c *pipeline.Confirmed) error {
-		return rows.Scan(&c.Key, &c.Unsure, &c.Score, &c.Grade, &c.Model, &c.Version, &c.Filled)
-	}}
-	defer confirmed.close()
-	open := entries{scan: func(rows *sql.Rows, c *pipeline.Confirmed) error { return rows.Scan(&c.Key, &c.Version) }}
-	defer open.close()
-	if err := confirmed.query(ctx, tx, confirmedOf, number, swept); err != nil {
-		return err
-	}
-	if err := open.query(ctx, tx, openOf, number); err != nil {
-		return err
-	}
-	for confirmed.more || open.more {
-		order := open.compare(&confirmed)
-		entry := confirmed.entry
-		if order < 0 {
-			entry = pipeline.Confirmed{Key: open.entry.Key}
-		}
-		if order <= 0 {
-			entry.Unsure, entry.Version = true, max(entry.Version, open.entry.Version)
-			err = open.next()
-		}
-		if order >= 0 && err == nil {
-			err = confirmed.next()
-		}
-		if err != nil {
+	m := merge{{scan: scanConfirmed()}, {scan: scanOpen}, {scan: scanUntil}}
+	defer m.close()
+	for i, query := range []struct {
+		text     string
+		argument int64
+	}{{confirmedOf, swept}, {openOf, 0}, {quarantineOf, millis(time.Now())}} {
+		arguments := []any{number, query.argument}
+		if err := m[i].query(ctx, tx, query.text, arguments...); err != nil {
 			return err
 		}
-		if !yield(entry, nil) {
-			return nil
+	}
+	for {
+		entry, ok, err := m.next()
+		if err != nil || !ok || !yield(entry, nil) {
+			return err
 		}
 	}
-	return nil
+}
+
+// scanConfirmed reads numbers into variables that stay, of the type that SQLite gives: others cost a conversion each.
+func scanConfirmed() func(*sql.Rows, *pipeline.Confirmed) error {
+	var flags, score int64
+	return func(rows *sql.Rows, c *pipeline.Confirmed) error {
+		err := rows.Scan(&c.Key, &flags, &score, &c.Grade, &c.Model, &c.Version)
+		c.Unsure, c.Filled, c.Cleared, c.Score = flags&1 > 0, flags&2 > 0, flags&4 > 0, int(score)
+		return err
+	}
+}
+
+func scanOpen(rows *sql.Rows, c *pipeline.Confirmed) error { return rows.Scan(&c.Key, &c.Version) }
+
+func scanUntil(rows *sql.Rows, c *pipeline.Confirmed) error {
+	var next sql.NullInt64
+	err := rows.Scan(&c.Key, &next)
+	c.Until = until(next)
+	return err
+}
+
+// merge reads what was confirmed, what is open and what is in quarantine side by side.
+type merge [3]entries
+
+// next puts together what the three have of the lowest key.
+func (m *merge) next() (c pipeline.Confirmed, ok bool, err error) {
+	confirmed, open, quarantine := &m[0], &m[1], &m[2]
+	for i := range m {
+		if m[i].more && (!ok || m[i].entry.Key < c.Key) {
+			c.Key, ok = m[i].entry.Key, true
+		}
+	}
+	key := c.Key
+	if confirmed.at(key) {
+		c = confirmed.entry
+		if err = confirmed.next(); err != nil {
+			return c, false, err
+		}
+	}
+	if open.at(key) {
+		c.Unsure, c.Version = true, max(c.Version, open.entry.Version)
+		if err = open.next(); err != nil {
+			return c, false, err
+		}
+	}
+	if quarantine.at(key) {
+		c.Until = quarantine.entry.Until
+		err = quarantine.next()
+	}
+	return c, ok && err == nil, err
+}
+
+func (m *merge) close() {
+	for i := range m {
+		m[i].close()
+	}
 }
 
 // entries reads the rows of a statement one by one.
@@ -109,17 +153,8 @@ func (e *entries) next() error {
 	return e.scan(e.rows, &e.entry)
 }
 
-// compare says which of the two is at the lower key; one that has ended is behind all.
-func (e *entries) compare(o *entries) int {
-	switch {
-	case !e.more:
-		return 1
-	case !o.more:
-		return -1
-	default:
-		return cmp.Compare(e.entry.Key, o.entry.Key)
-	}
-}
+// at says whether the row that was read last is of the key.
+func (e *entries) at(key string) bool { return e.more && e.entry.Key == key }
 
 func (e *entries) close() {
 	if e.rows != nil {

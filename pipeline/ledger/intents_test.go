@@ -23,6 +23,7 @@ type step struct {
 
 func TestWhatIsKnownOfAKey(t *testing.T) {
 	const accepted, refused, retry, unknown, notSent = pipeline.Accepted, pipeline.Refused, pipeline.Retry, pipeline.Unknown, pipeline.NotSent
+	const stale, unprocessed = pipeline.Stale, pipeline.Unprocessed
 	type known struct {
 		score, minute int
 		unsure        bool
@@ -38,6 +39,13 @@ func TestWhatIsKnownOfAKey(t *testing.T) {
 		{"an older version accepted later doesn't replace a newer one", []step{{2, 50, accepted}, {1, 40, accepted}}, &known{50, 2, false}},
 		{"refused at first", []step{{1, 50, refused}}, nothing},
 		{"not sent at first", []step{{1, 50, notSent}}, nothing},
+		{"stale at first", []step{{1, 50, stale}}, nothing},
+		{"given back undone at first", []step{{1, 50, unprocessed}}, nothing},
+		{"stale is a doubt about what was confirmed", []step{{1, 50, accepted}, {2, 51, stale}}, &known{50, 1, true}},
+		{"which acceptance lifts", []step{{1, 50, accepted}, {2, 51, stale}, {3, 52, accepted}}, &known{52, 3, false}},
+		{"stale doesn't lift the doubt", []step{{1, 50, unknown}, {2, 51, stale}}, &known{-1, 1, true}},
+		{"given back undone leaves what was confirmed", []step{{1, 50, accepted}, {2, 51, unprocessed}}, &known{50, 1, false}},
+		{"given back undone doesn't lift the doubt", []step{{1, 50, unknown}, {2, 51, unprocessed}}, &known{-1, 1, true}},
 		{"refused leaves what was confirmed", []step{{1, 50, accepted}, {2, 51, refused}}, &known{50, 1, false}},
 		{"retry leaves what was confirmed", []step{{1, 50, accepted}, {2, 51, retry}}, &known{50, 1, false}},
 		{"not sent leaves what was confirmed", []step{{1, 50, accepted}, {2, 51, notSent}}, &known{50, 1, false}},
@@ -73,25 +81,10 @@ func TestWhatIsKnownOfAKey(t *testing.T) {
 					want[0].Score, want[0].Grade, want[0].Model = tt.want.score, "B", model
 				}
 			}
-			if got := confirmed(t, l); !reflect.DeepEqual(got, want) {
+			if got := arrived(t, l); !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
-	}
-}
-
-func TestWhatWasRefusedForGoodIsNotOfferedTwice(t *testing.T) {
-	l := fresh(t)
-	lost := begin(t, l, 0)
-	intend(t, l, lost, change("k", 1))
-	finish(t, l, lost)
-	run := begin(t, l, 1)
-	intend(t, l, run, change("k", 2))
-	final := pipeline.Outcome{Key: "k", Status: pipeline.Refused, Final: true, Code: "ENTITY_IS_DELETED"}
-	check(t, l.Confirm(t.Context(), run, target, []pipeline.Outcome{final}))
-	want := []pipeline.Confirmed{{Key: "k", Score: 2, Grade: "B", Model: model, Version: run.Version}}
-	if got := confirmed(t, l); !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
 
@@ -240,7 +233,7 @@ func TestMisuseChangesNothing(t *testing.T) {
 		}, `"old" has no open intent of this run`},
 		{"confirm a key twice", func(_ *testing.T, f ledgerAndRuns) error {
 			return f.Confirm(context.Background(), f.now, target, outcomes(pipeline.Refused, "a", "a"))
-		}, `"a" has no open intent of this run`},
+		}, "the same key"},
 		{"call unknown what was never intended", func(_ *testing.T, f ledgerAndRuns) error {
 			return f.Confirm(context.Background(), f.now, target, outcomes(pipeline.Unknown, "stranger"))
 		}, `"stranger" has no open intent of this run`},

@@ -10,19 +10,27 @@ import (
 	"scored/pipeline/ledger"
 )
 
-const childRows = 20
+const (
+	childRows    = 20
+	childRefuses = "refused" // after all the others
+)
 
 func TestNothingAcknowledgedIsLostWhenKilled(t *testing.T) {
 	path := newPath(t)
 	doubts := 0
 	acknowledged := map[string]int{"begun": -1, "intended": -1, "confirmed": -1} // the last attempt
 	finished := map[int]bool{}
+	said := map[string]map[int]bool{}
 	for range 20 {
 		child := start(t, "deliver", path)
 		hear := func() {
 			var word string
 			var attempt int
 			fmt.Sscan(child.out.Text(), &word, &attempt)
+			if said[word] == nil {
+				said[word] = map[int]bool{}
+			}
+			said[word][attempt] = true
 			if word == "finished" {
 				finished[attempt] = true
 			} else {
@@ -65,6 +73,11 @@ func TestNothingAcknowledgedIsLostWhenKilled(t *testing.T) {
 		if !slices.Equal(left, entries) {
 			t.Error("a dry run between crash and restart sees something else")
 		}
+		entries = slices.DeleteFunc(entries, func(c pipeline.Confirmed) bool { return c.Key == childRefuses })
+		journalHasWhatWasSaid(t, l, said)
+		if list := quarantined(t, l); len(said["confirmed"]) > 0 && (len(list) != 1 || list[0].Attempts < len(said["confirmed"])) {
+			t.Errorf("after %d refusals: %+v", len(said["confirmed"]), list)
+		}
 		if acknowledged["intended"] >= 0 && len(entries) != childRows {
 			t.Fatalf("%d entries, want %d", len(entries), childRows)
 		}
@@ -83,4 +96,27 @@ func TestNothingAcknowledgedIsLostWhenKilled(t *testing.T) {
 		check(t, l.Close())
 	}
 	t.Logf("%d runs, %d of %d entries in doubt after a kill", acknowledged["begun"]+1, doubts, 20*childRows)
+}
+
+// journalHasWhatWasSaid checks that what was created is open until it is closed: between the last word before and the first
+// one after, either may be so.
+func journalHasWhatWasSaid(t *testing.T, l *ledger.Ledger, said map[string]map[int]bool) {
+	t.Helper()
+	open := map[int]string{}
+	jobs, err := l.Journal(job, target).Open(t.Context())
+	check(t, err)
+	for _, r := range jobs {
+		record, _, err := l.Run(t.Context(), r.Run)
+		check(t, err)
+		open[record.Attempt] = "has " + r.ID
+	}
+	for attempt := range said["begun"] {
+		switch got := open[attempt]; {
+		case said["closed"][attempt] && got != "",
+			said["created"][attempt] && !said["confirmed"][attempt] && got != "has 750",
+			said["creating"][attempt] && !said["confirmed"][attempt] && got == "",
+			!said["intended"][attempt] && got != "" && got != "has ":
+			t.Errorf("run %d: the journal %q", attempt, got)
+		}
+	}
 }

@@ -2,8 +2,8 @@
 // SQLite file, and lock files beside it.
 //
 // Every method that changes it has reached the disk when it returns (WAL with synchronous=FULL). The file holds keys,
-// scores and the targets' own words about rows, and so is readable by its owner only; it never holds features. It must stay
-// where it is while it is open: every write fails once its path is another file, or none.
+// scores with their reasons and the targets' own words about rows, and so is readable by its owner only; it never holds
+// features. It must stay where it is while it is open: every write fails once its path is another file, or none.
 //
 // Several processes on one machine share a ledger: the daemon, a run or a backfill by hand, a pause. Three rules keep them
 // apart. Writes take turns: each is one short transaction. A job has one run at a time: whoever runs it holds the job's
@@ -111,7 +111,7 @@ func (l *Ledger) openBoth() (err error) {
 	}
 	// Journal size: what a large delivery needed is given back to the disk.
 	l.write, err = database(l.path, busyTimeout, "mode=rw&_txlock=immediate&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"+
-		"&_pragma=journal_size_limit(67108864)")
+		"&_pragma=journal_size_limit(67108864)&_pragma=temp_store(MEMORY)")
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,6 +107,17 @@ func outcomes(status pipeline.Status, keys ...string) (list []pipeline.Outcome) 
 	return list
 }
 
+// arrived is what the target confirmed or may have received, whatever waits in quarantine.
+func arrived(t testing.TB, l *ledger.Ledger) (list []pipeline.Confirmed) {
+	t.Helper()
+	for _, c := range confirmed(t, l) {
+		if c.Until = (time.Time{}); c.Version > 0 {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
 // confirmed drains what the target confirmed.
 func confirmed(t testing.TB, l *ledger.Ledger) (list []pipeline.Confirmed) {
 	t.Helper()
@@ -121,4 +133,9 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
 }

@@ -2,24 +2,29 @@ package ledger_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"scored/pipeline"
 	"scored/pipeline/ledger"
 )
 
-// TestRandomHistories plays random deliveries, crashes and restarts against the ledger, a model of it in memory, and a
+// TestRandomHistories plays random deliveries, undos, crashes and restarts against the ledger, a model of it in memory, and a
 // target that keeps what arrives, and checks one invariant after every step.
 func TestRandomHistories(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			w := newWorld(t, seed)
-			for step := range 100 {
+			for step := range 120 {
 				did := w.step()
 				w.invariant(step, did)
+			}
+			for id := range w.replaced {
+				w.sameReplaced(id)
 			}
 			check(t, w.ledger.Close())
 		})
@@ -30,11 +35,14 @@ func TestRandomHistories(t *testing.T) {
 type held struct {
 	version int64
 	score   int
+	cleared bool
 }
 
 // settled is what the target confirmed last.
 type settled struct {
 	held
+	change  pipeline.Change // what brought it
+	by      *pipeline.Run
 	doubted bool
 	filled  bool
 	found   int64 // the newest version as of which a run found it in place
@@ -48,25 +56,39 @@ func (s settled) known() int64 {
 	return max(s.version, s.found)
 }
 
+// waiting is a key in quarantine.
+type waiting struct {
+	attempts int
+	at       time.Time // of the last one
+	terminal bool
+	lifted   bool
+}
+
 type world struct {
 	*testing.T
 	rng    *rand.Rand
 	path   string
 	ledger *ledger.Ledger
 
-	run     *pipeline.Run   // nil between runs
-	kept    map[string]bool // keys that the run must not write
-	pending map[string]int  // keys and scores that run intends to write and has not settled
+	run     *pipeline.Run              // nil between runs
+	kept    map[string]bool            // keys that the run must not write
+	pending map[string]pipeline.Change // what the run intends to write and has not settled
+
+	left map[string]pipeline.Change // writes of the run, or of the last one, without an answer
+	dead *pipeline.Run              // the last run, if none began since
 
 	confirmed map[string]settled
 	open      map[string][]held // writes that may have arrived, and those of the run
 	target    map[string]held   // what the target really holds
+	refused   map[string]waiting
+	replaced  map[string]map[string]pipeline.Written // by run and key
 	swept     int64
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{T: t, rng: rand.New(rand.NewPCG(seed, 2)), path: filepath.Join(t.TempDir(), "ledger.db"),
-		confirmed: map[string]settled{}, open: map[string][]held{}, target: map[string]held{}}
+		confirmed: map[string]settled{}, open: map[string][]held{}, target: map[string]held{},
+		refused: map[string]waiting{}, replaced: map[string]map[string]pipeline.Written{}}
 	w.reopen()
 	check(t, w.ledger.Bind(t.Context(), job, target, org))
 	return w
@@ -85,6 +107,10 @@ func (w *world) step() string {
 	case n == 0:
 		w.crash()
 		return "crash"
+	case w.run == nil && w.dead != nil && n < 10:
+		return w.settleLate()
+	case w.run == nil && n < 12:
+		return w.lift()
 	case w.run == nil:
 		return w.begin()
 	case n < 7:
@@ -100,15 +126,21 @@ func (w *world) step() string {
 }
 
 // begin opens a run of any trigger, which decides as a delivery does: it keeps from keys whose version at the target is, or
-// may be, as new as its own, and if it fills, from those that another run wrote. Then, unless it fills, it sweeps.
+// may be, as new as its own, and if it fills, from those that another run wrote. Then, unless it fills or undoes, it sweeps.
 func (w *world) begin() string {
 	asOf := slot(w.rng.IntN(40))
-	trigger := []pipeline.Trigger{pipeline.Manual, pipeline.Backfill, pipeline.Fill}[w.rng.IntN(3)]
-	w.run, w.pending, w.kept = request(w, w.ledger, pipeline.Request{Trigger: trigger, AsOf: asOf}), map[string]int{}, map[string]bool{}
+	trigger := []pipeline.Trigger{pipeline.Manual, pipeline.Backfill, pipeline.Fill, pipeline.Undo}[w.rng.IntN(4)]
+	w.run, w.pending, w.kept = request(w, w.ledger, pipeline.Request{Trigger: trigger, AsOf: asOf}), map[string]pipeline.Change{}, map[string]bool{}
+	w.dead, w.left, w.replaced[w.run.ID] = nil, map[string]pipeline.Change{}, map[string]pipeline.Written{}
 	for key, c := range w.confirmed {
-		w.kept[key] = c.known() >= w.run.Version || trigger == pipeline.Fill && !c.filled
+		switch trigger {
+		case pipeline.Undo:
+			w.kept[key] = c.version >= w.run.Version
+		default:
+			w.kept[key] = c.known() >= w.run.Version || trigger == pipeline.Fill && !c.filled
+		}
 	}
-	if trigger != pipeline.Fill {
+	if trigger == pipeline.Manual || trigger == pipeline.Backfill {
 		check(w, w.ledger.Sweep(w.Context(), w.run, target))
 		w.swept = max(w.swept, w.run.Version)
 		if w.swept == w.run.Version {
@@ -130,10 +162,39 @@ func (w *world) crash() {
 
 // leave ends the run with the fate of its pending writes unknown.
 func (w *world) leave() {
-	for key := range w.pending {
+	if w.run == nil {
+		return
+	}
+	for key, c := range w.pending {
+		w.left[key] = c
 		w.perhapsArrive(key)
 	}
-	w.run, w.pending = nil, nil
+	w.dead, w.run, w.pending = w.run, nil, nil
+}
+
+// lift ends quarantines: a person does, or a changed mapping, which is a doubt about all that was confirmed.
+func (w *world) lift() string {
+	all := w.rng.IntN(2) == 0
+	if all {
+		n, err := w.ledger.Lift(w.Context(), job, target, nil)
+		check(w, err)
+		if n != len(w.refused) {
+			w.Fatalf("%d of %d were lifted", n, len(w.refused))
+		}
+	} else {
+		check(w, w.ledger.Doubt(w.Context(), job, target))
+		for key, c := range w.confirmed {
+			c.doubted = true
+			w.confirmed[key] = c
+		}
+	}
+	for key, r := range w.refused {
+		if all || !r.terminal || r.lifted {
+			r.attempts, r.lifted = 0, true
+			w.refused[key] = r
+		}
+	}
+	return fmt.Sprint("lift all: ", all)
 }
 
 // intend picks keys that the run may write and has not written.
@@ -146,48 +207,136 @@ func (w *world) intend() {
 			slices.ContainsFunc(w.open[key], func(h held) bool { return h.version >= w.run.Version }) {
 			continue
 		}
-		score := w.rng.IntN(101)
-		changes = append(changes, change(key, score))
-		w.pending[key] = score
-		w.open[key] = append(w.open[key], held{w.run.Version, score})
+		c := w.change(key)
+		changes = append(changes, c)
+		w.pending[key] = c
+		w.open[key] = append(w.open[key], held{w.run.Version, c.Score.Score, c.Clear})
 	}
 	intend(w, w.ledger, w.run, changes...)
 }
 
+func (w *world) change(key string) pipeline.Change {
+	if w.rng.IntN(5) == 0 {
+		return pipeline.Change{Score: pipeline.Score{Key: key}, Clear: true}
+	}
+	c := change(key, w.rng.IntN(101))
+	c.Probability, c.Reasons = w.rng.Float64(), fmt.Sprint("Up: ", w.rng.IntN(9))
+	if w.run.Trigger == pipeline.Undo {
+		c.Origin = &pipeline.Origin{Model: "before@1", ScoredAt: slot(-w.rng.IntN(40))}
+	}
+	return c
+}
+
+// ends are those that a write may have which did not arrive.
+var ends = []pipeline.Status{pipeline.Refused, pipeline.Refused, pipeline.Stale, pipeline.Retry, pipeline.Unprocessed, pipeline.NotSent}
+
 // settle gives some pending writes an outcome.
 func (w *world) settle() string {
 	var list []pipeline.Outcome
-	for key, score := range w.pending {
-		if w.rng.IntN(2) == 0 {
+	for _, key := range slices.Sorted(maps.Keys(w.pending)) {
+		o := pipeline.Outcome{Key: key, Status: pipeline.Accepted}
+		switch w.rng.IntN(6) {
+		case 0, 1:
 			continue
-		}
-		status := []pipeline.Status{pipeline.Accepted, pipeline.Accepted, pipeline.Refused, pipeline.Retry, pipeline.Unknown, pipeline.NotSent}[w.rng.IntN(6)]
-		list = append(list, pipeline.Outcome{Key: key, Status: status})
-		own := func(h held) bool { return h.version == w.run.Version }
-		switch status {
-		case pipeline.Accepted:
+		case 2, 3:
 			w.arrive(key)
-			filled := w.run.Trigger == pipeline.Fill
-			past := w.run.Version < w.swept // what is written behind a newer look's back is in doubt, unless it is filled
-			w.confirmed[key] = settled{held: held{w.run.Version, score}, filled: filled, doubted: past && !filled}
-			w.open[key] = slices.DeleteFunc(w.open[key], func(h held) bool { return h.version <= w.run.Version })
-		case pipeline.Unknown:
+		case 4:
+			o.Status, w.left[key] = pipeline.Unknown, w.pending[key]
 			w.perhapsArrive(key)
 		default:
-			w.open[key] = slices.DeleteFunc(w.open[key], own)
+			o = w.failure(key)
 		}
-		delete(w.pending, key)
+		list = append(list, o)
 	}
 	check(w, w.ledger.Confirm(w.Context(), w.run, target, list))
+	for _, o := range list {
+		w.apply(w.run, w.pending[o.Key], o)
+		delete(w.pending, o.Key)
+	}
 	return fmt.Sprint("confirm ", list)
 }
 
-func (w *world) arrive(key string) { w.target[key] = held{w.run.Version, w.pending[key]} }
+func (w *world) failure(key string) pipeline.Outcome {
+	o := pipeline.Outcome{Key: key, Status: ends[w.rng.IntN(len(ends))], Code: "X"}
+	if o.Status == pipeline.Refused {
+		o.Class = []pipeline.Class{pipeline.Rejected, pipeline.Rejected, pipeline.Terminal}[w.rng.IntN(3)]
+	}
+	return o
+}
+
+// settleLate learns what became of some writes that the last run left, and hears of others that it never made.
+func (w *world) settleLate() string {
+	var list []pipeline.Outcome
+	for i := range 8 {
+		key := fmt.Sprint("k", i)
+		_, left := w.left[key]
+		switch {
+		case w.rng.IntN(2) == 0:
+		case !left && w.rng.IntN(2) == 0, left && w.target[key].version == w.dead.Version:
+			list = append(list, pipeline.Outcome{Key: key, Status: pipeline.Accepted})
+		default:
+			list = append(list, w.failure(key))
+		}
+	}
+	check(w, w.ledger.Settle(w.Context(), w.dead.ID, target, list))
+	for _, o := range list {
+		if c, left := w.left[o.Key]; left {
+			w.apply(w.dead, c, o)
+			delete(w.left, o.Key)
+		}
+	}
+	return fmt.Sprint("settle ", list)
+}
+
+// apply is what the ledger must make of an outcome.
+func (w *world) apply(run *pipeline.Run, c pipeline.Change, o pipeline.Outcome) {
+	key := o.Key
+	before, known := w.confirmed[key]
+	switch o.Status {
+	case pipeline.Accepted:
+		filled := run.Trigger == pipeline.Fill
+		// What is written behind a newer look's back is in doubt, unless it is filled or undone.
+		past := run.Version < w.swept && !filled && run.Trigger != pipeline.Undo
+		w.replaced[run.ID][key] = before.written(key, run.Version)
+		w.confirmed[key] = settled{held: held{run.Version, c.Score.Score, c.Clear}, change: c, by: run, filled: filled, doubted: past}
+		w.open[key] = slices.DeleteFunc(w.open[key], func(h held) bool { return h.version <= run.Version })
+		delete(w.refused, key)
+		return
+	case pipeline.Unknown:
+		return
+	case pipeline.Refused:
+		r := w.refused[key]
+		w.refused[key] = waiting{attempts: r.attempts + 1, at: time.Now(), terminal: o.Class == pipeline.Terminal}
+	case pipeline.Stale:
+		if known {
+			before.doubted = true
+			w.confirmed[key] = before
+		}
+	}
+	w.open[key] = slices.DeleteFunc(w.open[key], func(h held) bool { return h.version == run.Version })
+}
+
+// written is what an undo of a run finds that replaced s.
+func (s settled) written(key string, version int64) pipeline.Written {
+	w := pipeline.Written{Key: key, Version: version}
+	if s.by != nil && !s.cleared {
+		score := s.change.Score
+		w.Before, w.Origin = &score, s.change.Origin
+		if w.Origin == nil {
+			w.Origin = &pipeline.Origin{Model: model, ScoredAt: s.by.Started.Truncate(time.Millisecond)}
+		}
+	}
+	return w
+}
 
 func (w *world) perhapsArrive(key string) {
 	if w.rng.IntN(2) == 0 {
 		w.arrive(key)
 	}
+}
+
+func (w *world) arrive(key string) {
+	w.target[key] = held{w.run.Version, w.pending[key].Score.Score, w.pending[key].Clear}
 }
 
 // invariant: the ledger says what the model says; what it is sure of is what the target holds; and where it is not sure,
@@ -199,15 +348,11 @@ func (w *world) invariant(step int, did string) {
 	}
 	for i := range 8 {
 		key := fmt.Sprint("k", i)
-		want := pipeline.Confirmed{}
-		if c, ok := w.confirmed[key]; ok {
-			want = pipeline.Confirmed{Key: key, Score: c.score, Grade: "B", Model: model, Version: c.known(), Filled: c.filled, Unsure: c.doubted}
-		}
-		for _, h := range w.open[key] {
-			want.Key, want.Unsure, want.Version = key, true, max(want.Version, h.version)
-		}
 		got := entries[key]
-		if got != want {
+		if wrong := w.refused[key].differs(got.Until); wrong != "" {
+			w.Fatalf("step %d, after %s: %s is in quarantine until %v: %s", step, did, key, got.Until, wrong)
+		}
+		if want := w.want(key, got.Until); got != want {
 			w.Fatalf("step %d, after %s: got %+v, the model has %+v", step, did, got, want)
 		}
 		holds := w.target[key]
@@ -224,4 +369,59 @@ func (w *world) invariant(step int, did string) {
 	if at.IsZero() == inDoubt {
 		w.Fatalf("step %d, after %s: unsettled since %v, and the model says %v", step, did, at, inDoubt)
 	}
+}
+
+// want is the entry that the model has of a key.
+func (w *world) want(key string, until time.Time) (want pipeline.Confirmed) {
+	if c, ok := w.confirmed[key]; ok {
+		want = pipeline.Confirmed{Key: key, Score: c.score, Grade: c.change.Grade, Model: model, Version: c.known(), Filled: c.filled,
+			Unsure: c.doubted, Cleared: c.cleared}
+		if c.change.Origin != nil {
+			want.Model = c.change.Origin.Model
+		}
+	}
+	for _, h := range w.open[key] {
+		want.Key, want.Unsure, want.Version = key, true, max(want.Version, h.version)
+	}
+	if !until.IsZero() {
+		want.Key, want.Until = key, until
+	}
+	return want
+}
+
+// differs says what is wrong about the end of a quarantine; "" if it is right.
+func (r waiting) differs(until time.Time) string {
+	wait := min(15*time.Minute<<max(0, r.attempts-1), 24*time.Hour)
+	late := r.at.Add(wait).Sub(until)
+	switch {
+	case r.at.IsZero() || r.lifted:
+		if !until.IsZero() {
+			return "it is due"
+		}
+	case r.terminal:
+		if until != pipeline.Never {
+			return "it was refused for good"
+		}
+	case late < 0 || late > 10*time.Second:
+		return fmt.Sprintf("after %d refusals it waits for %v", r.attempts, wait)
+	}
+	return ""
+}
+
+// sameReplaced compares what a run wrote, and what was there before, with the model.
+func (w *world) sameReplaced(id string) {
+	got := map[string]pipeline.Written{}
+	for _, written := range written(w, w.ledger, id) {
+		got[written.Key] = written
+	}
+	if g, m := show(got), show(w.replaced[id]); g != m {
+		w.Errorf("run %s replaced\n%s, the model has\n%s", id, g, m)
+	}
+}
+
+func show(list map[string]pipeline.Written) (text string) {
+	for _, key := range slices.Sorted(maps.Keys(list)) {
+		text += fmt.Sprintf("%s at %d: %+v of %+v\n", key, list[key].Version, list[key].Before, list[key].Origin)
+	}
+	return text
 }

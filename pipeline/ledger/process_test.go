@@ -105,7 +105,10 @@ func deliver(path string) error {
 	if err := l.Bind(ctx, job, target, org); err != nil {
 		return err
 	}
-	changes, accepted := rows(childRows)
+	changes, ends := rows(childRows)
+	changes = append(changes, change(childRefuses, 0))
+	ends = append(ends, pipeline.Outcome{Key: childRefuses, Status: pipeline.Refused, Class: pipeline.Rejected})
+	journal := l.Journal(job, target)
 	for {
 		run, err := l.Begin(ctx, job, pipeline.Request{Trigger: pipeline.Manual, AsOf: asOf})
 		if err != nil {
@@ -119,10 +122,22 @@ func deliver(path string) error {
 			return err
 		}
 		fmt.Fprintln(os.Stdout, "intended", run.Attempt)
-		if err := l.Confirm(ctx, run, target, accepted); err != nil {
+		if err := journal.Creating(ctx, run.ID); err != nil {
+			return err
+		}
+		fmt.Fprintln(os.Stdout, "creating", run.Attempt)
+		if err := journal.Created(ctx, run.ID, "750"); err != nil {
+			return err
+		}
+		fmt.Fprintln(os.Stdout, "created", run.Attempt)
+		if err := l.Confirm(ctx, run, target, ends); err != nil {
 			return err
 		}
 		fmt.Fprintln(os.Stdout, "confirmed", run.Attempt)
+		if err := journal.Closed(ctx, run.ID, "750"); err != nil {
+			return err
+		}
+		fmt.Fprintln(os.Stdout, "closed", run.Attempt)
 		if err := l.Finish(ctx, &pipeline.Summary{ID: run.ID, End: pipeline.OK}, nil, nil, nil); err != nil {
 			return err
 		}

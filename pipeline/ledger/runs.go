@@ -29,13 +29,13 @@ func (l *Ledger) Begin(ctx context.Context, job string, req pipeline.Request) (*
 			return &pipeline.Problem{Err: err,
 				Hint: "choose another as-of: this one has had all the runs that a version has room for"}
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO runs (id, job, cause, slot, as_of, attempt, version, started)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, run.ID, run.Job, string(run.Trigger), optional(run.Slot), millis(run.AsOf),
+		_, err = tx.ExecContext(ctx, `INSERT INTO runs (id, job, cause, slot, as_of, attempt, version, started, wrote)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)`, run.ID, run.Job, string(run.Trigger), optional(run.Slot), millis(run.AsOf),
 			run.Attempt, run.Version, millis(run.Started))
 		if err != nil {
 			return err
 		}
-		return dropOvertaken(ctx, tx, job)
+		return errors.Join(dropOvertaken(ctx, tx, job), dropUnasked(ctx, tx, job))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("begin run of %s as of %s: %w", job, req.AsOf.UTC().Format(time.RFC3339), err)
@@ -74,7 +74,7 @@ func (l *Ledger) Finish(
 		if err := keepLines(ctx, tx, number, log); err != nil {
 			return err
 		}
-		return dropRows(ctx, tx, job, live)
+		return errors.Join(dropRows(ctx, tx, job, live), dropReplaced(ctx, tx, job))
 	})
 	if err != nil {
 		return fmt.Errorf("finish run %s: %w", s.ID, err)

@@ -15,7 +15,7 @@ import (
 )
 
 // newest is the schema version that this program reads and writes.
-const newest = 2
+const newest = 3
 
 // application marks the file as a ledger of scored in SQLite's header ("scrd").
 const application = 0x73637264

@@ -65,6 +65,7 @@ func TestOnlyAnOpenRunSweepsABoundTarget(t *testing.T) {
 func TestASweepProtectsWhatItFound(t *testing.T) {
 	const live, fill, backfill = pipeline.Manual, pipeline.Fill, pipeline.Backfill
 	const looks = -1 // the run writes nothing of the key: it is unchanged, or not in the result
+	const undo = pipeline.Undo
 	const accepted, unknown, refused = pipeline.Accepted, pipeline.Unknown, pipeline.Refused
 	type turn struct {
 		trigger pipeline.Trigger
@@ -81,6 +82,8 @@ func TestASweepProtectsWhatItFound(t *testing.T) {
 		turns []turn
 		want  known
 	}{
+		{"an undo goes back behind it", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}, {undo, 3, 70, accepted}}, known{70, 3, false, false}},
+		{"but not behind what is newer", []turn{{live, 1, 50, accepted}, {live, 5, 60, accepted}, {undo, 3, 70, accepted}}, known{60, 5, false, false}},
 		{"unchanged is as new as the look", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}}, known{50, 5, false, false}},
 		{"also if an older look comes later", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}, {live, 3, looks, 0}}, known{50, 5, false, false}},
 		{"a look that is older than the change", []turn{{live, 5, 50, accepted}, {live, 3, looks, 0}}, known{50, 5, false, false}},
@@ -103,7 +106,7 @@ func TestASweepProtectsWhatItFound(t *testing.T) {
 			l := fresh(t)
 			for _, turn := range tt.turns {
 				run := request(t, l, pipeline.Request{Trigger: turn.trigger, AsOf: slot(turn.minute)})
-				if turn.trigger != fill {
+				if turn.trigger != fill && turn.trigger != undo {
 					check(t, l.Sweep(t.Context(), run, target))
 				}
 				if turn.score != looks {
@@ -114,7 +117,7 @@ func TestASweepProtectsWhatItFound(t *testing.T) {
 			}
 			want := []pipeline.Confirmed{{Key: "k", Score: tt.want.score, Grade: "B", Model: model, Filled: tt.want.filled,
 				Unsure: tt.want.unsure, Version: slot(tt.want.minute).UnixMilli() * 1000}}
-			if got := confirmed(t, l); !reflect.DeepEqual(got, want) {
+			if got := arrived(t, l); !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})

@@ -15,19 +15,21 @@ func (l *Ledger) Bind(ctx context.Context, job, target, identity string) error {
 	if identity == "" {
 		return fmt.Errorf("bind %s of job %s: the target has no identity", target, job)
 	}
-	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var bound string
-		err := tx.QueryRowContext(ctx, `INSERT INTO targets (job, name, identity) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET identity = identity RETURNING identity`, job, target, identity).Scan(&bound)
-		if err == nil && bound != identity {
-			err = foreign(bound, identity)
-		}
-		return err
-	})
+	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error { return bind(ctx, tx, job, target, identity) })
 	if err != nil {
 		return fmt.Errorf("bind %s of job %s: %w", target, job, err)
 	}
 	return nil
+}
+
+func bind(ctx context.Context, tx *sql.Tx, job, target, identity string) error {
+	var bound string
+	err := tx.QueryRowContext(ctx, `INSERT INTO targets (job, name, identity) VALUES (?, ?, ?)
+		ON CONFLICT DO UPDATE SET identity = identity RETURNING identity`, job, target, identity).Scan(&bound)
+	if err == nil && bound != identity {
+		err = foreign(bound, identity)
+	}
+	return err
 }
 
 // CheckBound says whether Bind would refuse the identity; it changes nothing.
@@ -67,27 +69,32 @@ func (l *Ledger) Shaped(ctx context.Context, job, target, shape string) (bool, e
 	return before != "" && before != shape, nil
 }
 
-// Shape records how scores are written to a target. If that is new, all that the target confirmed is due again.
+// Shape records how scores are written to a target. If that is new, all that the target confirmed is due again, as
+// [Ledger.Doubt] has it.
 func (l *Ledger) Shape(ctx context.Context, job, target, shape string) (changed bool, err error) {
 	err = l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var before string
-		err := tx.QueryRowContext(ctx, `SELECT shape FROM targets WHERE job = ? AND name = ?`, job, target).Scan(&before)
-		if err != nil || before == shape {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE targets SET shape = ? WHERE job = ? AND name = ?`, shape, job, target); err != nil {
-			return err
-		}
-		changed = before != ""
-		if !changed {
-			return nil
-		}
-		return doubt(ctx, tx, job, target)
+		changed, err = reshape(ctx, tx, job, target, shape)
+		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("record the shape of %s of job %s: %w", target, job, err)
 	}
 	return changed, nil
+}
+
+func reshape(ctx context.Context, tx *sql.Tx, job, target, shape string) (changed bool, err error) {
+	var before string
+	err = tx.QueryRowContext(ctx, `SELECT shape FROM targets WHERE job = ? AND name = ?`, job, target).Scan(&before)
+	if err != nil || before == shape {
+		return false, err
+	}
+	if _, err = tx.ExecContext(ctx, `UPDATE targets SET shape = ? WHERE job = ? AND name = ?`, shape, job, target); err != nil {
+		return false, err
+	}
+	if before == "" {
+		return false, nil
+	}
+	return true, doubt(ctx, tx, job, target)
 }
 
 // Sweep notes that the run compared all its scores with the target: whatever the target confirmed until now stays in place

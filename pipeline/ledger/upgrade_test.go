@@ -110,6 +110,59 @@ func TestALedgerOfVersion1KeepsAllItKnows(t *testing.T) {
 	worksOn(t, l, "a", "b", "c", "d")
 }
 
+// second is what a ledger of version 2 holds beside: what a backfill filled, what was found by the newest sweep, rows to drop.
+const second = `
+	UPDATE targets SET swept = 120000000;
+	UPDATE confirmed SET filled = key = 'a', sweep = 120000000 * (key = 'b');
+	UPDATE runs SET published = 1 WHERE id = 'good';
+	INSERT INTO jobs (name, accounted, seen) VALUES ('lead_scoring', 120000, 'x');
+	INSERT INTO slots (job, first, last, count, fate, reason, run, at) VALUES ('lead_scoring', 120000, 120000, 1, 'run', '', 'slot', 121000);
+	INSERT INTO lines (run, row, line) VALUES (2, 1, 'line');`
+
+// version2 makes a ledger as version 2 did.
+func version2(t *testing.T) string {
+	t.Helper()
+	path := version1(t)
+	script, err := fs.ReadFile(schema.Schema, "0002_daemon.sql")
+	check(t, err)
+	execute(t, path, string(script)+second+`; PRAGMA user_version = 2`)
+	return path
+}
+
+func TestALedgerOfVersion2KeepsAllItKnows(t *testing.T) {
+	l := open(t, version2(t))
+	enter(t, l, job)
+	known := []pipeline.Confirmed{
+		{Key: "a", Score: 10, Grade: "A", Model: "m@1", Version: 60000000, Filled: true},
+		{Key: "b", Score: 20, Grade: "B", Model: "m@1", Version: 60000000, Unsure: true},
+		{Key: "c", Score: 30, Grade: "C", Model: "m@1", Version: 180000000, Unsure: true},
+		{Key: "d", Version: 240000000, Unsure: true},
+	}
+	if got := confirmed(t, l); !reflect.DeepEqual(got, known) {
+		t.Errorf("got  %+v\nwant %+v", got, known)
+	}
+	if c := cursor(t, l); !c.Accounted.Equal(time.UnixMilli(120000)) || c.Seen != "x" {
+		t.Errorf("got %+v", c)
+	}
+	if lines, err := l.Lines(t.Context(), "slot"); err != nil || len(lines) != 1 {
+		t.Errorf("got %q, %v", lines, err)
+	}
+	check(t, l.Settle(t.Context(), "open", target, outcomes(pipeline.Accepted, "d")))
+	if got := confirmed(t, l)[3]; got.Unsure || got.Score != 40 || got.Model != "m@1" {
+		t.Errorf("an intent of before became %+v", got)
+	}
+	run := begin(t, l, 0)
+	intend(t, l, run, change("a", 1), change("d", 2))
+	confirm(t, l, run, pipeline.Accepted, "a", "d")
+	var got []string
+	for _, w := range written(t, l, run.ID) {
+		got = append(got, fmt.Sprintf("%s %d %s %v", w.Key, w.Before.Score, w.Origin.Model, w.Origin.ScoredAt.UnixMilli()))
+	}
+	if want := []string{"a 10 m@1 60000", "d 40 m@1 240100"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // worksOn makes a run of every step that a daemon takes, and settles the keys.
 func worksOn(t *testing.T, l *ledger.Ledger, keys ...string) {
 	t.Helper()
@@ -146,7 +199,7 @@ func worksOn(t *testing.T, l *ledger.Ledger, keys ...string) {
 func TestReadOnlyDoesNotMigrate(t *testing.T) {
 	path := version1(t)
 	l, err := ledger.OpenReadOnly(path)
-	if pipeline.ClassOf(err) != pipeline.TryAgain || !strings.Contains(err.Error(), "its schema is version 1, this program reads 2") ||
+	if pipeline.ClassOf(err) != pipeline.TryAgain || !strings.Contains(err.Error(), "its schema is version 1, this program reads 3") ||
 		!strings.Contains(pipeline.HintOf(err), "make a run with this version of scored") {
 		t.Errorf("got %v, %v (class %d, hint %q)", l, err, pipeline.ClassOf(err), pipeline.HintOf(err))
 	}

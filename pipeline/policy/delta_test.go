@@ -1,12 +1,10 @@
 package policy_test
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"iter"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +42,7 @@ func sequence(entries ...pipeline.Confirmed) iter.Seq2[pipeline.Confirmed, error
 }
 
 func TestOneKey(t *testing.T) {
-	const change, unchanged, superseded, ahead = "change", "unchanged", "superseded", "ahead"
+	const change, first, unchanged, superseded, ahead, quarantined = "change", "first", "unchanged", "superseded", "ahead", "quarantined"
 	tests := []struct {
 		name  string
 		known func(*pipeline.Confirmed)
@@ -63,20 +61,32 @@ func TestOneKey(t *testing.T) {
 		{"the target may hold a newer version", func(c *pipeline.Confirmed) { c.Unsure, c.Version = true, version+1 }, superseded},
 		{"the target holds the last version before now", func(c *pipeline.Confirmed) { c.Version = 5_999 }, superseded},
 		{"the target holds a version of a time to come", func(c *pipeline.Confirmed) { c.Version = 6_000 }, ahead},
+		{"equal, but the fields are empty", func(c *pipeline.Confirmed) { c.Cleared = true }, first},
+		{"the fields are empty, in a newer version", func(c *pipeline.Confirmed) { c.Cleared, c.Version = true, version+1 }, superseded},
+		{"differs, and was refused lately", func(c *pipeline.Confirmed) { c.Score, c.Until = 1, run.Started.Add(1) }, quarantined},
+		{"differs, and was refused for good", func(c *pipeline.Confirmed) { c.Score, c.Until = 1, pipeline.Never }, quarantined},
+		{"differs, and may be tried again", func(c *pipeline.Confirmed) { c.Score, c.Until = 1, run.Started }, change},
+		{"equal, and a change was refused lately", func(c *pipeline.Confirmed) { c.Until = pipeline.Never }, unchanged},
+		{"equal and unsure, and was refused lately", func(c *pipeline.Confirmed) { c.Unsure, c.Until = true, pipeline.Never }, quarantined},
+		{"a first score was refused lately", func(c *pipeline.Confirmed) { c.Model, c.Version, c.Until = "", 0, pipeline.Never }, quarantined},
+		{"a first score may be tried again", func(c *pipeline.Confirmed) { c.Model, c.Version, c.Until = "", 0, run.Started }, first},
+		{"in quarantine, and a newer version is there", func(c *pipeline.Confirmed) { c.Version, c.Until = version, pipeline.Never }, superseded},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			entry := known(tt.known)
 			score := pipeline.Score{Key: "b", Probability: 0.7, Score: 70, Grade: "B"}
-			got, err := policy.Delta(run, model, []pipeline.Score{score}, sequence(entry))
+			got, err := policy.Delta(run, model, pipeline.Found{Scores: []pipeline.Score{score}}, sequence(entry))
 			if err != nil {
 				t.Fatal(err)
 			}
 			want := map[string]pipeline.Decision{
-				change:     {Changes: []pipeline.Change{{Score: score, Before: &entry}}},
-				unchanged:  {Unchanged: 1},
-				superseded: {Superseded: 1},
-				ahead:      {Superseded: 1, Ahead: 1},
+				change:      {Changes: []pipeline.Change{{Score: score, Before: &entry}}},
+				first:       {Changes: []pipeline.Change{{Score: score}}},
+				unchanged:   {Unchanged: 1},
+				superseded:  {Superseded: 1},
+				ahead:       {Superseded: 1, Ahead: 1},
+				quarantined: {Quarantined: 1},
 			}[tt.want]
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v, want %s", got, tt.want)
@@ -88,7 +98,7 @@ func TestOneKey(t *testing.T) {
 func TestMerge(t *testing.T) {
 	scores := []pipeline.Score{{Key: "B", Score: 1}, {Key: "a", Score: 2}, {Key: "b", Score: 70, Grade: "B"}, {Key: "é", Score: 4}}
 	left := known(func(c *pipeline.Confirmed) { c.Key = "aa" })
-	got, err := policy.Delta(run, model, scores, sequence(left, known(nil)))
+	got, err := policy.Delta(run, model, pipeline.Found{Scores: scores}, sequence(left, known(nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +111,7 @@ func TestMerge(t *testing.T) {
 // The words for a score may change with the row behind it, every time it is read.
 func TestReasonsRideAlongAndMakeNoChange(t *testing.T) {
 	scores := []pipeline.Score{{Key: "a", Score: 1, Reasons: "Up: a call"}, {Key: "b", Score: 70, Grade: "B", Reasons: "Up: a visit"}}
-	got, err := policy.Delta(run, model, scores, sequence(known(nil)))
+	got, err := policy.Delta(run, model, pipeline.Found{Scores: scores}, sequence(known(nil)))
 	want := pipeline.Decision{Unchanged: 1, Changes: []pipeline.Change{{Score: scores[0]}}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
@@ -110,7 +120,7 @@ func TestReasonsRideAlongAndMakeNoChange(t *testing.T) {
 
 func TestNothingConfirmedOfAnUnansweredFirstWrite(t *testing.T) {
 	only := pipeline.Confirmed{Key: "b", Unsure: true, Version: version - 1}
-	got, err := policy.Delta(run, model, []pipeline.Score{{Key: "b"}}, sequence(only))
+	got, err := policy.Delta(run, model, pipeline.Found{Scores: []pipeline.Score{{Key: "b"}}}, sequence(only))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,18 +135,20 @@ func TestOrderIsChecked(t *testing.T) {
 	tests := []struct {
 		name      string
 		scores    []pipeline.Score
+		rejected  []string
 		confirmed []pipeline.Confirmed
 		want      string
 	}{
-		{"scores descend", []pipeline.Score{score("k1"), score("k3"), score("k2")}, nil, "score 3 is not after score 2"},
-		{"a score twice", []pipeline.Score{score("k1"), score("k1")}, nil, "score 2 is not after score 1"},
-		{"confirmed descends", nil, []pipeline.Confirmed{entry("k2"), entry("k1")}, "confirmed entry 2 is not after entry 1"},
-		{"confirmed twice", []pipeline.Score{score("k1")}, []pipeline.Confirmed{entry("k1"), entry("k1")}, "entry 2 is not after entry 1"},
-		{"an empty key twice", nil, []pipeline.Confirmed{entry(""), entry("")}, "entry 2 is not after entry 1"},
+		{"scores descend", []pipeline.Score{score("k1"), score("k3"), score("k2")}, nil, nil, "score 3 is not after score 2"},
+		{"a score twice", []pipeline.Score{score("k1"), score("k1")}, nil, nil, "score 2 is not after score 1"},
+		{"rejected keys descend", nil, []string{"k1", "k1", "k0"}, nil, "rejected key 3 is before key 2"},
+		{"confirmed descends", nil, nil, []pipeline.Confirmed{entry("k2"), entry("k1")}, "confirmed entry 2 is not after entry 1"},
+		{"confirmed twice", []pipeline.Score{score("k1")}, nil, []pipeline.Confirmed{entry("k1"), entry("k1")}, "entry 2 is not after entry 1"},
+		{"an empty key twice", nil, nil, []pipeline.Confirmed{entry(""), entry("")}, "entry 2 is not after entry 1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := policy.Delta(run, model, tt.scores, sequence(tt.confirmed...))
+			got, err := policy.Delta(run, model, pipeline.Found{Scores: tt.scores, Rejected: tt.rejected}, sequence(tt.confirmed...))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("got error %v, want %q", err, tt.want)
 			}
@@ -149,7 +161,8 @@ func TestOrderIsChecked(t *testing.T) {
 
 func TestUnreadableLedgerDecidesNothing(t *testing.T) {
 	broken := errors.New("disk")
-	got, err := policy.Delta(run, model, []pipeline.Score{{Key: "a"}, {Key: "c"}}, func(yield func(pipeline.Confirmed, error) bool) {
+	found := pipeline.Found{Scores: []pipeline.Score{{Key: "a"}, {Key: "c"}}}
+	got, err := policy.Delta(run, model, found, func(yield func(pipeline.Confirmed, error) bool) {
 		if yield(known(nil), nil) {
 			yield(pipeline.Confirmed{}, broken)
 		}
@@ -157,64 +170,6 @@ func TestUnreadableLedgerDecidesNothing(t *testing.T) {
 	if !errors.Is(err, broken) || len(got.Changes) > 0 {
 		t.Errorf("got %v with %d changes, want the ledger's error and nothing to send", err, len(got.Changes))
 	}
-}
-
-// FuzzDelta compares the merge with a lookup per key. Each byte pair makes one key's score and entry.
-func FuzzDelta(f *testing.F) {
-	f.Add([]byte{})
-	f.Add([]byte{0x01, 0x81, 0x92, 0x00, 0xff, 0xff, 0x80, 0x13})
-	f.Add([]byte("the quick brown fox jumps over the lazy dog"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		scores, entries := sides(data)
-		got, err := policy.Delta(run, model, scores, sequence(entries...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := lookup(scores, entries); !reflect.DeepEqual(got, want) {
-			t.Errorf("got %+v, want %+v", got, want)
-		}
-	})
-}
-
-// sides reads bits: has a score, has an entry, the entry's differences, its version.
-func sides(data []byte) (scores []pipeline.Score, entries []pipeline.Confirmed) {
-	for i := 0; i+1 < len(data); i += 2 {
-		key, bits := fmt.Sprintf("%c%d", 'a'+data[i]%26, i), data[i+1]
-		if bits&1 == 0 {
-			scores = append(scores, pipeline.Score{Key: key, Score: int(bits>>1&1) + 50, Grade: "B"})
-		}
-		if bits&4 == 0 {
-			entries = append(entries, pipeline.Confirmed{Key: key, Score: 50, Grade: []string{"A", "B"}[bits>>3&1],
-				Model: []string{model, "other", ""}[int(bits>>4&3)%3], Unsure: bits>>6&1 == 1,
-				Version: version - 1 + int64(data[i]>>6)})
-		}
-	}
-	slices.SortFunc(scores, func(a, b pipeline.Score) int { return cmp.Compare(a.Key, b.Key) })
-	slices.SortFunc(entries, func(a, b pipeline.Confirmed) int { return cmp.Compare(a.Key, b.Key) })
-	return scores, entries
-}
-
-func lookup(scores []pipeline.Score, entries []pipeline.Confirmed) (d pipeline.Decision) {
-	byKey := map[string]*pipeline.Confirmed{}
-	for i := range entries {
-		byKey[entries[i].Key] = &entries[i]
-	}
-	for _, s := range scores {
-		e := byKey[s.Key]
-		if e != nil && e.Version >= version {
-			d.Superseded++
-			continue
-		}
-		if e != nil && !e.Unsure && e.Score == s.Score && e.Grade == s.Grade && e.Model == model {
-			d.Unchanged++
-			continue
-		}
-		if e != nil && e.Model == "" {
-			e = nil
-		}
-		d.Changes = append(d.Changes, pipeline.Change{Score: s, Before: e})
-	}
-	return d
 }
 
 func BenchmarkDelta(b *testing.B) {
@@ -231,7 +186,7 @@ func BenchmarkDelta(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if d, err := policy.Delta(run, model, scores, sequence(entries...)); err != nil || len(d.Changes) != rows/50 {
+		if d, err := policy.Delta(run, model, pipeline.Found{Scores: scores}, sequence(entries...)); err != nil || len(d.Changes) != rows/50 {
 			b.Fatal(len(d.Changes), err)
 		}
 	}

@@ -16,10 +16,14 @@ type Board interface {
 	// Quotas returns what the targets last said of their daily API limits; nil if none did. A target that several jobs
 	// write to may come several times.
 	Quotas() []Quota
+	// Guards returns what was last found of the targets' own guard against older versions; nil if none was looked at.
+	Guards() []Guard
 	// Runs returns the job's newest runs, newest first: of whatever trigger and process, open ones included.
 	Runs(ctx context.Context, job string, limit int) ([]pipeline.Record, error)
 	// Lost returns the job's newest slots that were skipped or missed, newest first.
 	Lost(ctx context.Context, job string, limit int) ([]pipeline.Span, error)
+	// Quarantine returns how many of the job's keys wait because a target refused them, by target and class.
+	Quarantine(ctx context.Context, job string) ([]Waiting, error)
 }
 
 // Job is one job, as it stands now.
@@ -57,4 +61,17 @@ type Process struct {
 type Quota struct {
 	Target      string
 	Used, Limit int
+}
+
+// Guard says whether a target itself refuses a version older than what it holds.
+type Guard struct {
+	Target string
+	Active bool
+}
+
+// Waiting counts the keys of one class in a target's quarantine.
+type Waiting struct {
+	Target string
+	Class  pipeline.Class
+	Keys   int
 }

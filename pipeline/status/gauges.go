@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"scored/pipeline"
 )
 
 // lookTimeout bounds what one scrape may ask of the ledger.
@@ -17,7 +19,8 @@ type gauges struct {
 	descs []*prometheus.Desc
 
 	lastSuccess, bound, backlog, unsent, nextSlot, paused, modelInfo *prometheus.Desc
-	quota, limit, reloaded, reloadedAt, buildInfo                    *prometheus.Desc
+	quota, limit, quarantine, guarded                                *prometheus.Desc
+	reloaded, reloadedAt, buildInfo                                  *prometheus.Desc
 }
 
 func newGauges(board Board) *gauges {
@@ -38,6 +41,8 @@ func newGauges(board Board) *gauges {
 	g.modelInfo = desc("model_info", "The model that the job runs.", "job", "model", "digest")
 	g.quota = desc("api_quota_remaining", "API calls that the target still allows today, as it last said.", "target")
 	g.limit = desc("api_quota_limit", "API calls that the target allows a day.", "target")
+	g.quarantine = desc("quarantine_rows", "Leads that wait because the target refused them, by the class of its reason.", "job", "target", "class")
+	g.guarded = desc("version_guard", "1 if the target itself refuses a version older than what it holds.", "target")
 	g.reloaded = desc("config_reload_success", "1 if the config was taken when it was last read.")
 	g.reloadedAt = desc("config_last_reload_timestamp_seconds", "When the config was last read, taken or not.")
 	g.buildInfo = desc("build_info", "The daemon's version.", "version")
@@ -66,6 +71,9 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		send(g.quota, float64(max(q.Limit-q.Used, 0)), q.Target)
 		send(g.limit, float64(q.Limit), q.Target)
 	}
+	for _, guard := range guards(g.board) {
+		send(g.guarded, truth(guard.Active), guard.Target)
+	}
 	now := time.Now()
 	for _, job := range g.board.Jobs() {
 		send(g.modelInfo, 1, job.Name, job.Model, job.Digest)
@@ -88,7 +96,28 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 			send(g.backlog, float64(a.backlog), job.Name, a.target)
 			send(g.unsent, a.age(now).Seconds(), job.Name, a.target)
 		}
+		waiting, err := g.board.Quarantine(ctx, job.Name)
+		if err != nil {
+			out <- prometheus.NewInvalidMetric(g.quarantine, err)
+			continue
+		}
+		for _, target := range job.Targets {
+			for class, keys := range quarantined(waiting, target) {
+				send(g.quarantine, float64(keys), job.Name, target, class)
+			}
+		}
 	}
+}
+
+// quarantined counts a target's keys by the word of their class; those that a quarantine is for are always there.
+func quarantined(waiting []Waiting, target string) map[string]int {
+	keys := map[string]int{pipeline.Rejected.String(): 0, pipeline.Terminal.String(): 0}
+	for _, w := range waiting {
+		if w.Target == target {
+			keys[w.Class.String()] += w.Keys
+		}
+	}
+	return keys
 }
 
 func (a arrears) age(now time.Time) time.Duration {
@@ -110,6 +139,20 @@ func truth(b bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// guards has each target once: where several jobs write to one, to objects of which one is not guarded, that one counts.
+func guards(board Board) []Guard {
+	var list []Guard
+	for _, guard := range board.Guards() {
+		i := slices.IndexFunc(list, func(known Guard) bool { return known.Target == guard.Target })
+		if i < 0 {
+			list = append(list, guard)
+			continue
+		}
+		list[i].Active = list[i].Active && guard.Active
+	}
+	return list
 }
 
 // quotas has each target once: several jobs may write to one, and what was last heard by the one that saw most calls counts.

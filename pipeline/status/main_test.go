@@ -28,6 +28,8 @@ type board struct {
 	quotas  []status.Quota
 	runs    []pipeline.Record // oldest first
 	lost    []pipeline.Span
+	guards  []status.Guard
+	waiting []status.Waiting
 	err     error // of reading the ledger
 	asked   int   // the largest limit of runs so far
 }
@@ -35,6 +37,7 @@ type board struct {
 func (b *board) Jobs() []status.Job      { return b.jobs }
 func (b *board) Process() status.Process { return b.process }
 func (b *board) Quotas() []status.Quota  { return b.quotas }
+func (b *board) Guards() []status.Guard  { return b.guards }
 
 func (b *board) Runs(_ context.Context, job string, limit int) (newest []pipeline.Record, err error) {
 	b.asked = max(b.asked, limit)
@@ -47,6 +50,10 @@ func (b *board) Runs(_ context.Context, job string, limit int) (newest []pipelin
 }
 
 func (b *board) Lost(context.Context, string, int) ([]pipeline.Span, error) { return b.lost, b.err }
+
+func (b *board) Quarantine(context.Context, string) ([]status.Waiting, error) {
+	return b.waiting, b.err
+}
 
 // quarters is a job that runs every 15 minutes, in a daemon that has been up for a day.
 func quarters(now time.Time) *board {

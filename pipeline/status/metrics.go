@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"time"
@@ -20,6 +21,8 @@ type metrics struct {
 	registry *prometheus.Registry
 	duration *prometheus.HistogramVec
 	rows     *prometheus.CounterVec
+	refused  *prometheus.CounterVec
+	broken   *prometheus.CounterVec
 	inputs   *prometheus.CounterVec
 	runs     *prometheus.CounterVec
 	unbegun  *prometheus.CounterVec
@@ -38,12 +41,14 @@ func newMetrics(board Board, log *slog.Logger) *metrics {
 			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 840},
 		}, []string{"job", "stage"}),
 		rows:    counter("rows_total", "Scores by what became of them at a target.", "job", "target", "outcome"),
+		refused: counter("rows_not_accepted_total", "Scores that a target did not accept, by the class of its reason.", "job", "target", "class"),
+		broken:  counter("delivery_errors_total", "Deliveries that ended with an error, by its class.", "job", "target", "class"),
 		inputs:  counter("input_rows_total", "Rows of the dataprep result: scored, or rejected by contract or model.", "job", "outcome"),
 		runs:    counter("runs_total", "Runs of this process that ended.", "job", "trigger", "end"),
 		unbegun: counter("runs_unbegun_total", "Runs that the ledger would not open.", "job"),
 		slots:   counter("slots_total", "Slots of the schedule that are accounted for.", "job", "fate"),
 	}
-	m.registry.MustRegister(m.duration, m.rows, m.inputs, m.runs, m.unbegun, m.slots, newGauges(board),
+	m.registry.MustRegister(m.duration, m.rows, m.refused, m.broken, m.inputs, m.runs, m.unbegun, m.slots, newGauges(board),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -116,9 +121,29 @@ func (m *metrics) countRows(job string, t pipeline.TargetSummary) {
 		outcome string
 		rows    int
 	}{
-		{"accepted", t.Accepted}, {"refused", t.Refused}, {"unknown", t.Unknown}, {"not_sent", t.NotSent},
-		{"unchanged", t.Unchanged}, {"superseded", t.Superseded}, {"kept", t.Kept}, {"created", t.Created},
+		{"accepted", t.Accepted}, {"refused", t.Refused}, {"stale", t.Stale}, {"unprocessed", t.Unprocessed}, {"unknown", t.Unknown},
+		{"not_sent", t.NotSent}, {"deferred", t.Deferred}, {"quarantined", t.Quarantined},
+		{"unchanged", t.Unchanged}, {"superseded", t.Superseded}, {"kept", t.Kept}, {"cleared", t.Cleared}, {"created", t.Created},
 	} {
 		m.rows.WithLabelValues(job, t.Target, c.outcome).Add(float64(c.rows))
 	}
+	for _, class := range classes() {
+		m.refused.WithLabelValues(job, t.Target, class).Add(float64(t.Classes[class]))
+		m.broken.WithLabelValues(job, t.Target, class)
+	}
+	m.broken.WithLabelValues(job, t.Target, other)
+	if t.Error != "" {
+		m.broken.WithLabelValues(job, t.Target, cmp.Or(t.ErrClass, other)).Inc()
+	}
+}
+
+// other is the label of an error without a class.
+const other = "other"
+
+// classes are the words of all classes of errors.
+func classes() (words []string) {
+	for c := pipeline.Configuration; c <= pipeline.Outdated; c++ {
+		words = append(words, c.String())
+	}
+	return words
 }

@@ -59,14 +59,17 @@ func busy(t *testing.T, now time.Time) (*status.Server, *board) {
 	t.Helper()
 	b := quarters(now)
 	b.quotas = []status.Quota{{Target: "salesforce", Used: 1234, Limit: 100_000}}
+	b.guards = []status.Guard{{Target: "salesforce", Active: true}}
+	b.waiting = []status.Waiting{{"salesforce", pipeline.Rejected, 41}, {"salesforce", pipeline.TryAgain, 2}, {"salesforce", pipeline.Rejected, 1}}
 	slot := now.Truncate(15 * time.Minute)
 	s := status.New(b, quiet())
 	s.RunEnded(job, b.ended(slot.Add(-15*time.Minute), pipeline.OK), nil)
 	s.RunEnded(job, b.ended(slot, pipeline.Partial, func(s *pipeline.Summary) {
 		s.Scored, s.Rejected = 41_990, 10
 		s.Targets = []pipeline.TargetSummary{{Target: "salesforce", Delivery: pipeline.Delivery{
-			Unchanged: 41_000, Superseded: 7, Kept: 3, Changes: 980, Sent: 970, Accepted: 900, Refused: 40, Unknown: 30, NotSent: 10, Created: 1,
-		}}}
+			Unchanged: 41_000, Superseded: 7, Kept: 3, Quarantined: 6, Changes: 1090, Deferred: 100, Sent: 980, Accepted: 900, Refused: 40,
+			Stale: 8, Unprocessed: 2, Unknown: 30, NotSent: 10, Created: 1, Cleared: 5,
+		}, Classes: map[string]int{"rejected": 30, "terminal": 10, "stale": 8, "transient": 2}}}
 		s.History = &pipeline.TargetSummary{Target: "history", Delivery: pipeline.Delivery{Changes: 55, Sent: 55, Accepted: 55}}
 		s.Stages.History = 1200
 	}), nil)
@@ -89,26 +92,53 @@ func TestWhatHappenedIsCounted(t *testing.T) {
 		`scored_rows_total{job="lead_scoring",outcome="superseded",target="salesforce"}`: "7",
 		`scored_rows_total{job="lead_scoring",outcome="kept",target="salesforce"}`:       "3",
 		`scored_rows_total{job="lead_scoring",outcome="created",target="salesforce"}`:    "1",
-		`scored_rows_total{job="lead_scoring",outcome="accepted",target="history"}`:      "55",
-		`scored_input_rows_total{job="lead_scoring",outcome="scored"}`:                   "83990",
-		`scored_input_rows_total{job="lead_scoring",outcome="rejected"}`:                 "10",
-		`scored_runs_total{end="ok",job="lead_scoring",trigger="schedule"}`:              "1",
-		`scored_runs_total{end="partial",job="lead_scoring",trigger="schedule"}`:         "1",
-		`scored_runs_total{end="failed",job="lead_scoring",trigger="schedule"}`:          "0",
-		`scored_runs_unbegun_total{job="lead_scoring"}`:                                  "1",
-		`scored_slots_total{fate="run",job="lead_scoring"}`:                              "1",
-		`scored_slots_total{fate="missed",job="lead_scoring"}`:                           "41",
-		`scored_slots_total{fate="skipped",job="lead_scoring"}`:                          "2",
-		`scored_run_duration_seconds_count{job="lead_scoring",stage="total"}`:            "2",
-		`scored_run_duration_seconds_sum{job="lead_scoring",stage="total"}`:              "122",
-		`scored_run_duration_seconds_sum{job="lead_scoring",stage="read"}`:               "62",
-		`scored_run_duration_seconds_sum{job="lead_scoring",stage="score"}`:              "1.8",
-		`scored_run_duration_seconds_sum{job="lead_scoring",stage="decide"}`:             "0.6",
-		`scored_run_duration_seconds_sum{job="lead_scoring",stage="deliver"}`:            "56",
-		`scored_run_duration_seconds_sum{job="lead_scoring",stage="history"}`:            "1.2",
-		`scored_run_duration_seconds_count{job="lead_scoring",stage="history"}`:          "1",
-		`scored_run_duration_seconds_bucket{job="lead_scoring",stage="score",le="0.1"}`:  "0",
-		`scored_run_duration_seconds_bucket{job="lead_scoring",stage="total",le="840"}`:  "2",
+
+		`scored_rows_total{job="lead_scoring",outcome="stale",target="salesforce"}`:                    "8",
+		`scored_rows_total{job="lead_scoring",outcome="unprocessed",target="salesforce"}`:              "2",
+		`scored_rows_total{job="lead_scoring",outcome="deferred",target="salesforce"}`:                 "100",
+		`scored_rows_total{job="lead_scoring",outcome="quarantined",target="salesforce"}`:              "6",
+		`scored_rows_total{job="lead_scoring",outcome="cleared",target="salesforce"}`:                  "5",
+		`scored_rows_not_accepted_total{class="rejected",job="lead_scoring",target="salesforce"}`:      "30",
+		`scored_rows_not_accepted_total{class="terminal",job="lead_scoring",target="salesforce"}`:      "10",
+		`scored_rows_not_accepted_total{class="stale",job="lead_scoring",target="salesforce"}`:         "8",
+		`scored_rows_not_accepted_total{class="transient",job="lead_scoring",target="salesforce"}`:     "2",
+		`scored_rows_not_accepted_total{class="configuration",job="lead_scoring",target="salesforce"}`: "0",
+
+		`scored_rows_total{job="lead_scoring",outcome="accepted",target="history"}`:     "55",
+		`scored_input_rows_total{job="lead_scoring",outcome="scored"}`:                  "83990",
+		`scored_input_rows_total{job="lead_scoring",outcome="rejected"}`:                "10",
+		`scored_runs_total{end="ok",job="lead_scoring",trigger="schedule"}`:             "1",
+		`scored_runs_total{end="partial",job="lead_scoring",trigger="schedule"}`:        "1",
+		`scored_runs_total{end="failed",job="lead_scoring",trigger="schedule"}`:         "0",
+		`scored_runs_unbegun_total{job="lead_scoring"}`:                                 "1",
+		`scored_slots_total{fate="run",job="lead_scoring"}`:                             "1",
+		`scored_slots_total{fate="missed",job="lead_scoring"}`:                          "41",
+		`scored_slots_total{fate="skipped",job="lead_scoring"}`:                         "2",
+		`scored_run_duration_seconds_count{job="lead_scoring",stage="total"}`:           "2",
+		`scored_run_duration_seconds_sum{job="lead_scoring",stage="total"}`:             "122",
+		`scored_run_duration_seconds_sum{job="lead_scoring",stage="read"}`:              "62",
+		`scored_run_duration_seconds_sum{job="lead_scoring",stage="score"}`:             "1.8",
+		`scored_run_duration_seconds_sum{job="lead_scoring",stage="decide"}`:            "0.6",
+		`scored_run_duration_seconds_sum{job="lead_scoring",stage="deliver"}`:           "56",
+		`scored_run_duration_seconds_sum{job="lead_scoring",stage="history"}`:           "1.2",
+		`scored_run_duration_seconds_count{job="lead_scoring",stage="history"}`:         "1",
+		`scored_run_duration_seconds_bucket{job="lead_scoring",stage="score",le="0.1"}`: "0",
+		`scored_run_duration_seconds_bucket{job="lead_scoring",stage="total",le="840"}`: "2",
+	})
+}
+
+func TestDeliveriesThatBrokeOffAreCountedByClass(t *testing.T) {
+	b := quarters(time.Now())
+	s := status.New(b, quiet())
+	scrape(t, s)
+	for _, class := range []string{"exhausted", "exhausted", "", "session"} {
+		s.RunEnded(job, b.ended(time.Now(), pipeline.Failed, down, func(s *pipeline.Summary) { s.Targets[0].ErrClass = class }), nil)
+	}
+	expect(t, scrape(t, s), map[string]string{
+		`scored_delivery_errors_total{class="exhausted",job="lead_scoring",target="salesforce"}`:     "2",
+		`scored_delivery_errors_total{class="session",job="lead_scoring",target="salesforce"}`:       "1",
+		`scored_delivery_errors_total{class="other",job="lead_scoring",target="salesforce"}`:         "1",
+		`scored_delivery_errors_total{class="configuration",job="lead_scoring",target="salesforce"}`: "0",
 	})
 }
 
@@ -140,24 +170,31 @@ func TestGaugesTellHowThingsStand(t *testing.T) {
 			`scored_model_info{digest="0a1b2c3d4e5f",job="lead_scoring",model="lead_scoring@0a1b2c3d"}`: "1",
 			`scored_api_quota_remaining{target="salesforce"}`:                                           "98766",
 			`scored_api_quota_limit{target="salesforce"}`:                                               "100000",
+			`scored_version_guard{target="salesforce"}`:                                                 "1",
+			`scored_quarantine_rows{class="rejected",job="lead_scoring",target="salesforce"}`:           "42",
+			`scored_quarantine_rows{class="terminal",job="lead_scoring",target="salesforce"}`:           "0",
+			`scored_quarantine_rows{class="transient",job="lead_scoring",target="salesforce"}`:          "2",
 			`scored_config_reload_success`:                                                              "1",
 			`scored_config_last_reload_timestamp_seconds`:                                               number(noon.Add(5*time.Minute - 24*time.Hour)),
 			`scored_build_info{version="1.4.0"}`:                                                        "1",
-			`scored_backlog_rows{job="lead_scoring",target="salesforce"}`:                               "80",
+			`scored_backlog_rows{job="lead_scoring",target="salesforce"}`:                               "182",
 			`scored_oldest_unsent_age_seconds{job="lead_scoring",target="salesforce"}`:                  "1140", // since 11:46
 		})
 		b.process.Refusal = "unknown key"
 		b.jobs[0].Paused, b.jobs[0].Next = noon, time.Time{}
 		b.quotas[0].Used = 100_001
+		b.guards, b.waiting = []status.Guard{{Target: "salesforce", Active: true}, {Target: "salesforce"}}, nil
 		b.runs = nil
 		series = scrape(t, s)
 		expect(t, series, map[string]string{
-			`scored_config_reload_success`:                                             "0",
-			`scored_paused{job="lead_scoring"}`:                                        "1",
-			`scored_api_quota_remaining{target="salesforce"}`:                          "0",
-			`scored_last_success_timestamp_seconds{job="lead_scoring"}`:                "0",
-			`scored_backlog_rows{job="lead_scoring",target="salesforce"}`:              "0",
-			`scored_oldest_unsent_age_seconds{job="lead_scoring",target="salesforce"}`: "0",
+			`scored_config_reload_success`:                                                    "0",
+			`scored_paused{job="lead_scoring"}`:                                               "1",
+			`scored_version_guard{target="salesforce"}`:                                       "0",
+			`scored_quarantine_rows{class="rejected",job="lead_scoring",target="salesforce"}`: "0",
+			`scored_api_quota_remaining{target="salesforce"}`:                                 "0",
+			`scored_last_success_timestamp_seconds{job="lead_scoring"}`:                       "0",
+			`scored_backlog_rows{job="lead_scoring",target="salesforce"}`:                     "0",
+			`scored_oldest_unsent_age_seconds{job="lead_scoring",target="salesforce"}`:        "0",
 		})
 		if _, there := series[`scored_next_slot_timestamp_seconds{job="lead_scoring"}`]; there {
 			t.Error("there is a next slot although there is none")
@@ -195,6 +232,21 @@ func TestArrears(t *testing.T) {
 		sent(1000, 400, 600)(s)
 		s.Targets[0].Error = "503"
 	}
+	deferred := func(changes, deferred int) func(*pipeline.Summary) { // the budget was short
+		return func(s *pipeline.Summary) {
+			sent(changes, changes-deferred, 0)(s)
+			d := &s.Targets[0].Delivery
+			d.Deferred, d.Sent, d.Refused = deferred, changes-deferred, 0
+		}
+	}
+	stale := func(s *pipeline.Summary) {
+		sent(10, 6, 0)(s)
+		s.Targets[0].Stale, s.Targets[0].Refused = 4, 0
+	}
+	undone := func(s *pipeline.Summary) {
+		sent(10, 6, 0)(s)
+		s.Targets[0].Unprocessed, s.Targets[0].Refused = 4, 0
+	}
 	unread := func(s *pipeline.Summary) { s.Targets = nil }
 	died := func(b *board) { r := &b.runs[len(b.runs)-1]; r.Summary = nil }
 	type run func(*pipeline.Summary)
@@ -214,6 +266,10 @@ func TestArrears(t *testing.T) {
 		"a run that never came to the target says nothing": {[]run{sent(10, 7, 0), unread}, nil, "3", 0},
 		"nor does one that died":                           {[]run{sent(10, 10, 0), cut, cut}, died, "600", 30 * time.Minute},
 		"a backfill neither":                               {[]run{sent(10, 10, 0), func(s *pipeline.Summary) { cut(s); s.Trigger = pipeline.Backfill }}, nil, "0", 0},
+		"what the target holds newer is not due":           {[]run{sent(10, 10, 0), stale}, nil, "0", 0},
+		"given back undone is unsent":                      {[]run{sent(10, 10, 0), undone}, nil, "4", 15 * time.Minute},
+		"a short budget lets the largest through":          {[]run{sent(10, 10, 0), deferred(10, 7)}, nil, "7", 0},
+		"a budget that lets nothing through":               {[]run{sent(10, 10, 0), deferred(10, 10), deferred(12, 12)}, nil, "12", 30 * time.Minute},
 		"an error without an unsent row":                   {[]run{sent(10, 10, 0), func(s *pipeline.Summary) { sent(10, 10, 0)(s); s.Targets[0].Error = "ledger full" }}, nil, "0", 15 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,6 +36,7 @@ type view struct {
 	Jobs     []jobView
 	Process  Process
 	Quotas   []Quota
+	Guards   []Guard
 }
 
 // problem is one in a sentence, and what was said of it, if that has lines.
@@ -48,6 +49,7 @@ type jobView struct {
 	Words   string
 	Success *pipeline.Record
 	Due     []due
+	Waiting []quarantine
 	Runs    []pipeline.Record
 	Lost    []pipeline.Span
 	Unread  string // why the job's past can't be shown
@@ -60,11 +62,18 @@ type due struct {
 	Since   time.Time // zero if everything was at least sent
 }
 
+// quarantine is what a target refused lately.
+type quarantine struct {
+	Target    string
+	Due, Over int // keys that are offered again by themselves, and that are not
+}
+
 func newPage() *template.Template {
 	return template.Must(template.New("page").Funcs(template.FuncMap{
 		"stamp":  stamp,
 		"span":   span,
 		"number": number,
+		"asides": asides,
 		"ms":     func(ms int64) string { return spanOfRun(time.Duration(ms) * time.Millisecond) },
 		"join":   func(list []string) string { return strings.Join(list, ", ") },
 	}).Parse(markup))
@@ -82,7 +91,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) view(ctx context.Context, now time.Time) view {
-	v := view{Now: now, Style: template.CSS(style), Process: s.board.Process(), Quotas: quotas(s.board)} //nolint:gosec // our own file
+	v := view{Now: now, Style: template.CSS(style), Process: s.board.Process(), Quotas: quotas(s.board), Guards: guards(s.board)} //nolint:gosec // our own file
 	if words := s.stalled(); words != "" {
 		v.Problems = append(v.Problems, problem{Words: words})
 	}
@@ -119,6 +128,9 @@ func (s *Server) viewJob(ctx context.Context, job Job, started, now time.Time) (
 	if err == nil {
 		j.Lost, err = s.board.Lost(ctx, job.Name, shownLost)
 	}
+	if err == nil {
+		j.Waiting, err = s.quarantines(ctx, job)
+	}
 	if err != nil {
 		s.log.Error("the status page can't show a job's past", "job", job.Name, "error", err.Error())
 		j.Unread = "the ledger can't be read: " + err.Error()
@@ -130,6 +142,25 @@ func (s *Server) viewJob(ctx context.Context, job Job, started, now time.Time) (
 		note = lastWords(f.last)
 	}
 	return j, note
+}
+
+// quarantines are those of the job's targets in which something waits.
+func (s *Server) quarantines(ctx context.Context, job Job) (list []quarantine, err error) {
+	waiting, err := s.board.Quarantine(ctx, job.Name)
+	for _, target := range job.Targets {
+		q := quarantine{Target: target}
+		for class, keys := range quarantined(waiting, target) {
+			if class == pipeline.Terminal.String() {
+				q.Over += keys
+			} else {
+				q.Due += keys
+			}
+		}
+		if q.Due+q.Over > 0 {
+			list = append(list, q)
+		}
+	}
+	return list, err
 }
 
 // Ago is how long before now t was.

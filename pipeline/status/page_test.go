@@ -106,7 +106,21 @@ func TestThePageSaysHowThingsStand(t *testing.T) {
 		"lost slots": {5, func(b *board) {
 			b.lost = []pipeline.Span{{First: noon.Add(-time.Hour), Last: noon.Add(-30 * time.Minute), Count: 3, Fate: pipeline.Missed, Reason: "the daemon was down"}}
 		}, []string{"\n2026-11-22T11:00:00Z\n2026-11-22T11:30:00Z\n3\nmissed\nthe daemon was down\n"}},
-		"a quota":         {5, func(b *board) { b.quotas = []status.Quota{{Target: "salesforce", Used: 1234, Limit: 100_000}} }, []string{"\nAPI calls, salesforce\n1,234 of 100,000 used today\n"}},
+		"a quota": {5, func(b *board) { b.quotas = []status.Quota{{Target: "salesforce", Used: 1234, Limit: 100_000}} }, []string{"\nAPI calls, salesforce\n1,234 of 100,000 used in 24 h\n"}},
+		"guarded": {5, func(b *board) { b.guards = []status.Guard{{Target: "salesforce", Active: true}} }, []string{"\nVersion rule, salesforce\nactive\n"}},
+		"not guarded": {5, func(b *board) {
+			b.guards = []status.Guard{{Target: "salesforce", Active: true}, {Target: "salesforce"}}
+		}, []string{
+			"\nVersion rule, salesforce\nmissing, so a late request could bring an older score back\n"}},
+		"a quarantine": {5, func(b *board) {
+			b.waiting = []status.Waiting{{"salesforce", pipeline.Rejected, 1200}, {"salesforce", pipeline.Terminal, 3}, {"elsewhere", pipeline.Terminal, 9}}
+		}, []string{"\nQuarantine of salesforce\n1,200 leads refused, tried again later; 3 refused for good scored quarantine list lead_scoring\n"}},
+		"counts that are mostly 0": {20, func(b *board) {
+			b.ended(noon.Add(15*time.Minute), pipeline.Partial, func(s *pipeline.Summary) {
+				s.Delivery = pipeline.Delivery{Stale: 1, Unprocessed: 2, Unknown: 3, Deferred: 4000, Quarantined: 5, Cleared: 6}
+				s.Targets[0].ErrClass = "exhausted"
+			})
+		}, []string{"\n1 stale, 2 unprocessed, 3 unknown, 4,000 deferred, 5 in quarantine, 6 cleared, salesforce: err_class exhausted\n"}},
 		"an overdue slot": {16, func(b *board) { b.jobs[0].Next = noon.Add(15 * time.Minute) }, []string{"due for 1 min"}},
 		"a second attempt": {20, func(b *board) {
 			b.ended(noon.Add(15*time.Minute), pipeline.OK)
@@ -186,10 +200,11 @@ func TestNothingOnThePageIsMarkup(t *testing.T) {
 		b.jobs[0] = status.Job{Name: attack, Schedule: attack, Model: attack, Digest: attack, Targets: []string{attack}, Bound: time.Hour,
 			Active: &status.Active{Stage: attack}, Paused: noon, Why: attack, Trouble: attack}
 		b.process = status.Process{Version: attack, Config: attack, Refusal: attack}
-		b.quotas = []status.Quota{{Target: attack}}
+		b.quotas, b.guards = []status.Quota{{Target: attack}}, []status.Guard{{Target: attack}}
+		b.waiting = []status.Waiting{{attack, pipeline.Rejected, 1}}
 		b.lost = []pipeline.Span{{Fate: attack, Reason: attack}}
 		b.runs[0].Job, b.runs[0].ID, b.runs[0].Reason, b.runs[0].End, b.runs[0].Trigger = attack, attack, attack, attack, attack
-		b.runs[0].Summary.Targets[0].Target, b.runs[0].Summary.Hint = attack, attack
+		b.runs[0].Summary.Targets[0].Target, b.runs[0].Summary.Hint, b.runs[0].Summary.Targets[0].ErrClass = attack, attack, attack
 	})
 	for _, bad := range []string{"<script", "<img", `">alert`} {
 		if strings.Contains(source, bad) {

@@ -26,7 +26,7 @@ type standing struct {
 // arrears is what a target has not got.
 type arrears struct {
 	target  string
-	backlog int       // changes that it has not accepted, of the newest run that compared scores with what it holds
+	backlog int       // changes that are due to it, of the newest run that compared scores with what it holds
 	since   time.Time // the end of the last run that left nothing unsent; zero if the newest run left nothing
 }
 
@@ -74,10 +74,10 @@ func arrearsOf(target string, live []pipeline.Record) arrears {
 			if t.Target != target {
 				continue
 			}
-			if !compared && (t.Error == "" || t.Changes+t.Unchanged+t.Superseded+t.Kept > 0) {
-				compared, a.backlog = true, t.Changes-t.Accepted
+			if !compared && (t.Error == "" || t.Changes+t.Unchanged+t.Superseded+t.Kept+t.Quarantined > 0) {
+				compared, a.backlog = true, t.Changes-t.Accepted-t.Stale
 			}
-			if t.Error != "" || t.NotSent+t.Unknown > 0 {
+			if t.Error != "" || unsent(t) {
 				a.since = r.Started // at least; the run before may tell better
 				continue
 			}
@@ -90,6 +90,12 @@ func arrearsOf(target string, live []pipeline.Record) arrears {
 		}
 	}
 	return a
+}
+
+// unsent says whether the run left at the target what it should have sent. That the daily budget lets only the largest
+// changes through is no fault, as long as it lets any.
+func unsent(t pipeline.TargetSummary) bool {
+	return t.NotSent+t.Unknown+t.Unprocessed > 0 || t.Deferred > 0 && t.Sent == 0
 }
 
 // parts are what went to the targets and to the history.

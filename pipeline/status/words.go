@@ -2,7 +2,10 @@ package status
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"scored/pipeline"
 )
 
 // stamp writes an instant as people and scripts read it alike.
@@ -27,6 +30,28 @@ func span(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%d s", int(d/time.Second))
 	}
+}
+
+// asides are the counts of a run that are mostly 0, those that are not: 3 stale, 40 deferred.
+func asides(s *pipeline.Summary) string {
+	var words []string
+	for _, c := range []struct {
+		rows int
+		what string
+	}{
+		{s.Stale, "stale"}, {s.Unprocessed, "unprocessed"}, {s.Unknown, "unknown"}, {s.Deferred, "deferred"},
+		{s.Quarantined, "in quarantine"}, {s.Cleared, "cleared"},
+	} {
+		if c.rows > 0 {
+			words = append(words, number(c.rows)+" "+c.what)
+		}
+	}
+	for _, t := range parts(s) {
+		if t.ErrClass != "" {
+			words = append(words, fmt.Sprintf("%s: err_class %s", t.Target, t.ErrClass))
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func two(large int, unit string, small int, smaller string) string {

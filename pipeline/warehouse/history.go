@@ -74,7 +74,9 @@ func (h *History) Name() string { return "history" }
 // Preflight returns the same identity for every warehouse and does not connect: whether the tables can be written shows
 // when they are, and a run without changes costs nothing. That the history is in another place than before is no reason
 // to refuse to write there; see [History.Shape].
-func (h *History) Preflight(context.Context) (string, error) { return h.Name(), nil }
+func (h *History) Preflight(context.Context) (pipeline.Ready, error) {
+	return pipeline.Ready{Identity: h.Name()}, nil
+}
 
 // Shape tells one place of the history from another: in a new one, every score is to be appended again.
 func (h *History) Shape() string {

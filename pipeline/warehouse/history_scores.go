@@ -102,7 +102,7 @@ func sift(batch []pipeline.Change) (fit []pipeline.Change, refused []pipeline.Ou
 			continue
 		}
 		refused = append(refused, pipeline.Outcome{
-			Key: c.Key, Status: pipeline.Refused, Code: "KEY_UNFIT", Final: true,
+			Key: c.Key, Status: pipeline.Refused, Code: "KEY_UNFIT", Class: pipeline.Terminal,
 			Message: fmt.Sprintf("the history takes keys of up to %d bytes of text", maxScoreKey),
 		})
 	}

@@ -35,9 +35,9 @@ func TestThePreflightCostsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	identity, err := h.Preflight(t.Context())
-	if err != nil || identity != "history" || h.Name() != "history" {
-		t.Errorf("%q, %v", identity, err)
+	ready, err := h.Preflight(t.Context())
+	if err != nil || ready.Identity != "history" || h.Name() != "history" {
+		t.Errorf("%+v, %v", ready, err)
 	}
 	if got, want := h.Shape(), "127.0.0.1:1/dev scored"; got != want {
 		t.Errorf("shape %q, want %q", got, want)

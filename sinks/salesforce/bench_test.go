@@ -28,7 +28,7 @@ func BenchmarkBatch(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		batch := s.prepare(run, "lead@0123abcd", changes)
-		if _, err := parseResults(answer, nil, len(batch.sent)); err != nil {
+		if _, err := s.cfg.parseResults(answer, nil, len(batch.sent)); err != nil {
 			b.Fatal(err)
 		}
 	}

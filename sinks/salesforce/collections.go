@@ -7,19 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"unicode/utf8"
 
 	"github.com/simpleforce/simpleforce"
 
 	"scored/pipeline"
 )
 
-const (
-	// maxRecords is how many records an sObject Collections request may have.
-	maxRecords = 200
-	// maxMessage is how much, in bytes, is kept of what an org says of a row.
-	maxMessage = 255
-)
+// maxRecords is how many records an sObject Collections request may have.
+const maxRecords = 200
 
 // batch is one request: up to 200 changes, with an outcome each that is empty until it is known.
 type batch struct {
@@ -33,35 +28,28 @@ type batch struct {
 func (s *Sink) prepare(run *pipeline.Run, model string, changes []pipeline.Change) *batch {
 	b := &batch{outcomes: make([]pipeline.Outcome, len(changes)), sent: make([]int, 0, len(changes))}
 	b.body = append(make([]byte, 0, 256*len(changes)), `{"allOrNone":false,"records":[`...)
+	keyField, common := s.cfg.ExternalID, share(run, model)
+	if s.cfg.Operation == Update {
+		keyField = "id"
+	}
 	for i := range changes {
-		c := &changes[i]
-		b.outcomes[i].Key = c.Key
-		if !finite(c) {
-			b.refuse(i, "INVALID_NUMBER", "not sent: the probability is not a finite number")
+		key, why := s.cfg.unsendable(&changes[i])
+		if why.Status != 0 {
+			b.outcomes[i] = why
 			continue
 		}
-		keyField, key := s.cfg.ExternalID, c.Key
+		b.outcomes[i].Key = changes[i].Key
 		if s.cfg.Operation == Update {
-			id, ok := normalID(c.Key)
-			if !ok {
-				b.refuse(i, "MALFORMED_ID", "not sent: the key is no Id of 15 or 18 characters")
-				continue
-			}
-			keyField, key = "id", id
-			b.ids = append(b.ids, id)
+			b.ids = append(b.ids, key)
 		}
 		if len(b.sent) > 0 {
 			b.body = append(b.body, ',')
 		}
 		b.sent = append(b.sent, i)
-		b.body = s.appendRecord(b.body, keyField, key, row{run: run, model: model, change: c})
+		b.body = s.appendRecord(b.body, keyField, key, row{shared: common, change: &changes[i]})
 	}
 	b.body = append(b.body, "]}"...)
 	return b
-}
-
-func (b *batch) refuse(i int, code, message string) {
-	b.outcomes[i].Status, b.outcomes[i].Code, b.outcomes[i].Message = pipeline.Refused, code, message
 }
 
 // appendRecord appends one record as JSON, in the config's order of fields.
@@ -76,10 +64,13 @@ func (s *Sink) appendRecord(dst []byte, keyField, key string, r row) []byte {
 		dst = append(dst, `,"`...)
 		dst = append(dst, f.Field...)
 		dst = append(dst, `":`...)
-		dst = f.Value.append(dst, r)
+		dst = f.Value.append(dst, r, asJSON)
 	}
 	return append(dst, '}')
 }
+
+// asJSON is how collections write what fields are given.
+var asJSON = format{null: "null", text: appendText}
 
 // appendText appends text as JSON; bytes that are no UTF-8 become U+FFFD.
 func appendText(dst []byte, text string) []byte {
@@ -102,7 +93,7 @@ func (s *Sink) send(ctx context.Context, b *batch) error {
 		if err != nil {
 			return err
 		}
-		results, err := parseResults(answer, b.ids, len(b.sent))
+		results, err := s.cfg.parseResults(answer, b.ids, len(b.sent))
 		if err != nil {
 			return err
 		}
@@ -143,13 +134,17 @@ func (b *batch) mapping() error {
 		if o.Status != pipeline.Refused {
 			return nil
 		}
-		if first == nil && classOf(o.Code, o.Message) == configuration {
+		if first == nil && o.Class == pipeline.Configuration {
 			first = o
 		}
 	}
 	if first == nil {
 		return nil
 	}
+	return mappingProblem(first)
+}
+
+func mappingProblem(first *pipeline.Outcome) error {
 	return &pipeline.Problem{Class: pipeline.Configuration,
 		Err:  fmt.Errorf("no record was taken: %s %v", first.Code, first.Fields),
 		Hint: "run scored check: it lists what the integration user can't see or edit"}
@@ -170,7 +165,7 @@ type result struct {
 // parseResults reads a collections answer: a result per record, in the order sent. ids are the records' Ids, nil if
 // they were found by external id. An answer that leaves any record open is void as a whole, for its rows are matched by
 // position only. The outcomes have no key.
-func parseResults(body []byte, ids []string, n int) ([]pipeline.Outcome, error) {
+func (c *Config) parseResults(body []byte, ids []string, n int) ([]pipeline.Outcome, error) {
 	var results []result
 	if err := json.Unmarshal(body, &results); err != nil {
 		return nil, garbled("no list of results")
@@ -184,7 +179,7 @@ func parseResults(body []byte, ids []string, n int) ([]pipeline.Outcome, error) 
 		case r.Success == nil, !*r.Success && len(r.Errors) == 0:
 			return nil, garbled(fmt.Sprintf("result %d is neither success nor error", i+1))
 		case !*r.Success:
-			outcomes[i] = r.refused()
+			outcomes[i] = c.refused(&r)
 		default:
 			if ids != nil && !sameRecord(r.ID, ids[i]) {
 				return nil, garbled(fmt.Sprintf("result %d is of another record", i+1))
@@ -195,30 +190,17 @@ func parseResults(body []byte, ids []string, n int) ([]pipeline.Outcome, error) 
 	return outcomes, nil
 }
 
-// refused is the outcome of a result with errors: that of the first, or of one that may pass.
-func (r *result) refused() pipeline.Outcome {
-	status, at := pipeline.Refused, 0
-	for i, e := range r.Errors {
-		if classOf(e.Code, e.Message) == transient {
-			status, at = pipeline.Retry, i
+// refused is the outcome of a result with errors: that it is outdated, or else the first that may pass, or else the first.
+func (c *Config) refused(r *result) pipeline.Outcome {
+	var chosen pipeline.Outcome
+	for _, e := range r.Errors {
+		o := c.verdict(e.Code, e.Message, e.Fields)
+		if chosen.Status == 0 || o.Status == pipeline.Stale || o.Status == pipeline.Retry && chosen.Status != pipeline.Stale {
+			chosen = o
+		}
+		if chosen.Status == pipeline.Stale {
 			break
 		}
 	}
-	e := r.Errors[at]
-	return pipeline.Outcome{
-		Status: status, Code: plainCode(e.Code), Fields: plainFields(e.Fields), Message: cut(e.Message),
-		Final: classOf(e.Code, e.Message) == terminal,
-	}
-}
-
-// cut shortens a message to maxMessage bytes of whole characters.
-func cut(message string) string {
-	if len(message) <= maxMessage {
-		return message
-	}
-	end := maxMessage
-	for !utf8.RuneStart(message[end]) {
-		end--
-	}
-	return message[:end]
+	return chosen
 }

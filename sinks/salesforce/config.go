@@ -52,8 +52,11 @@ func (o Operation) String() string { return operationWords.of(o) }
 
 // What a [Config] means where it is silent.
 const (
-	DefaultAPIVersion = "66.0"
-	DefaultTimeout    = 30 * time.Second
+	DefaultAPIVersion    = "66.0"
+	DefaultTimeout       = 30 * time.Second
+	DefaultBulkThreshold = 2000
+	DefaultUploadLimit   = 100_000_000 // of 150 MB, of which Salesforce's own coding takes a third
+	DefaultFirstPoll     = time.Second
 )
 
 // Config describes a target. The words in its errors are those of the config file.
@@ -68,12 +71,19 @@ type Config struct {
 	PrivateKey   pipeline.Secret // JWTBearer: RSA, at least 2048 bits, PEM of PKCS #1 or PKCS #8
 	ClientSecret pipeline.Secret // ClientCredentials
 	APIVersion   string          // DefaultAPIVersion if empty
-	Timeout      time.Duration   // of a request, the reading of its answer included; DefaultTimeout if zero
+	// Timeout is that of a request, the reading of its answer included; of an upload and of a result file it is the time in
+	// which no byte moves. DefaultTimeout if zero.
+	Timeout time.Duration
 
 	Object     string // API name, such as Lead
 	Operation  Operation
 	ExternalID string  // Upsert: API name of the field that holds the key
 	Fields     []Field // what to write, in this order
+
+	BulkThreshold int           // more changes than that go through the Bulk API; DefaultBulkThreshold if zero
+	UploadLimit   int           // bytes of a Bulk upload; DefaultUploadLimit if zero
+	FirstPoll     time.Duration // the wait before a Bulk job is first asked about; DefaultFirstPoll if zero
+	Journal       Journal       // of Bulk jobs; without one more changes than BulkThreshold are an error
 
 	Log *slog.Logger
 }
@@ -104,6 +114,15 @@ func (c *Config) settle() (*rsa.PrivateKey, error) {
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
 	}
+	if c.BulkThreshold == 0 {
+		c.BulkThreshold = DefaultBulkThreshold
+	}
+	if c.UploadLimit == 0 {
+		c.UploadLimit = DefaultUploadLimit
+	}
+	if c.FirstPoll == 0 {
+		c.FirstPoll = DefaultFirstPoll
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -130,6 +149,12 @@ func (c *Config) checkLogin() (key *rsa.PrivateKey, faults []error) {
 	}
 	if c.Timeout < 0 {
 		fault("timeout %s is negative", c.Timeout)
+	}
+	if c.BulkThreshold < 0 {
+		fault("bulk_threshold %d is negative", c.BulkThreshold)
+	}
+	if c.UploadLimit < 0 || c.FirstPoll < 0 {
+		fault("the limit of an upload (%d bytes) or the wait before the first poll (%s) is negative", c.UploadLimit, c.FirstPoll)
 	}
 	if c.ClientID == "" {
 		fault("client_id is missing")

@@ -3,10 +3,9 @@ package salesforce
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
-	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/simpleforce/simpleforce"
@@ -17,6 +16,7 @@ import (
 type exchange struct {
 	sink    *Sink
 	ctx     context.Context //nolint:containedctx // simpleforce has no way to hand it over
+	parting bool            // ctx has its farewell behind it: nothing outlives it
 	failure *failure
 }
 
@@ -32,11 +32,11 @@ func (x *exchange) client(s *session) *simpleforce.Client {
 // process gone waits for about 10 seconds.
 const farewell = 5 * time.Second
 
-// outlive returns a context that ends a while after its parent.
-func outlive(parent context.Context, while time.Duration) (context.Context, context.CancelFunc) {
+// outlive returns a context that ends the farewell after its parent.
+func outlive(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
 	stop := context.AfterFunc(parent, func() {
-		timer := time.AfterFunc(while, cancel)
+		timer := time.AfterFunc(farewell, cancel)
 		context.AfterFunc(ctx, func() { timer.Stop() })
 	})
 	return ctx, func() {
@@ -49,15 +49,17 @@ func outlive(parent context.Context, while time.Duration) (context.Context, cont
 // lost: it has a few seconds to come back.
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := x.ctx
-	if req.Method != http.MethodGet {
+	if req.Method != http.MethodGet && !x.parting {
 		var cancel context.CancelFunc
-		ctx, cancel = outlive(ctx, farewell)
+		ctx, cancel = outlive(ctx)
 		defer cancel()
 	}
 	req = req.Clone(ctx)
 	if req.Method != http.MethodGet {
 		// The default is TRUE, and active assignment rules apply to updates too: a new score would give the lead away.
 		req.Header.Set("Sforce-Auto-Assign", "FALSE")
+		// A duplicate rule that only warns a person would refuse the row: a score makes no duplicate.
+		req.Header.Set("Sforce-Duplicate-Rule-Header", "allowSave=true")
 	}
 	body := []byte("{}")
 	a, left, err := x.sink.wire.do(req)
@@ -69,6 +71,7 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		x.failure = lost(err, left)
 	case a.status < 200 || a.status > 299:
 		x.failure = refusal(a)
+		x.failure.status = a.status
 	default:
 		body = a.body
 	}
@@ -84,38 +87,33 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 // call makes one API request with the current session, and once more with a new one if that has expired. fn makes
 // exactly one request with the client; its error matters only if the request was answered.
 func (s *Sink) call(ctx context.Context, fn func(*simpleforce.Client) error) error {
+	return s.exchange(ctx, false, fn)
+}
+
+// exchange is call; parting has a write end with ctx, which was made by outlive.
+func (s *Sink) exchange(ctx context.Context, parting bool, fn func(*simpleforce.Client) error) error {
+	return s.renewed(ctx, func(current *session) error {
+		x := &exchange{sink: s, ctx: ctx, parting: parting}
+		if err := fn(x.client(current)); x.failure == nil {
+			return err
+		}
+		return x.failure
+	})
+}
+
+// renewed makes a request with the current session, and once more with a new one if that has expired.
+func (s *Sink) renewed(ctx context.Context, request func(*session) error) error {
 	current, err := s.open(ctx, nil)
 	if err != nil {
 		return err
 	}
-	x := &exchange{sink: s, ctx: ctx}
-	err = fn(x.client(current))
-	if x.failure != nil && x.failure.expired {
+	err = request(current)
+	if f, ok := errors.AsType[*failure](err); ok && f.expired {
 		s.log.Info("session expired, logging in again")
 		if current, err = s.open(ctx, current); err != nil {
 			return err
 		}
-		x = &exchange{sink: s, ctx: ctx}
-		err = fn(x.client(current))
-	}
-	if x.failure != nil {
-		return x.failure
+		err = request(current)
 	}
 	return err
-}
-
-// Usage is the org's count of API requests in the last 24 hours, of every client, and what it allows.
-type Usage struct{ Used, Limit int }
-
-// usageForm is the form of Sforce-Limit-Info: api-usage=10018/100000; per-app-api-usage=17/250(appName=scored).
-var usageForm = regexp.MustCompile(`(?:^|[;, ])api-usage=(\d{1,12})/(\d{1,12})\b`)
-
-func (s *Sink) noteUsage(h http.Header) {
-	m := usageForm.FindStringSubmatch(h.Get("Sforce-Limit-Info"))
-	if m == nil {
-		return
-	}
-	used, _ := strconv.Atoi(m[1])
-	limit, _ := strconv.Atoi(m[2])
-	s.usage.Store(&Usage{Used: used, Limit: limit})
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 
 	"scored/pipeline"
-	"scored/sinks"
 )
 
 // failure is why a request as a whole brought no result.
@@ -17,9 +16,16 @@ type failure struct {
 	error
 	uncertain bool // the org may have applied it
 	expired   bool // the session is over; nothing was applied
+	status    int  // of the answer, 0 without one
 }
 
 func (f *failure) Unwrap() error { return f.error }
+
+// passing says that the same request may be answered otherwise a moment later, or tomorrow, without anybody's doing.
+func (f *failure) passing() bool {
+	class := pipeline.ClassOf(f.error)
+	return class == pipeline.TryAgain || class == pipeline.Expired || class == pipeline.Exhausted
+}
 
 // unreachable is the problem of a request without an answer; there is none if its own context ended it.
 func unreachable(err error) error {
@@ -59,8 +65,8 @@ func refusal(a *answer) *failure {
 	}
 	kind := classOf(code, message)
 	switch {
-	case a.status == http.StatusUnauthorized, a.status < 500 && kind == expired:
-		return &failure{expired: true, error: problem(pipeline.TryAgain, err,
+	case a.status == http.StatusUnauthorized, a.status < 500 && kind == pipeline.Expired:
+		return &failure{expired: true, error: problem(pipeline.Expired, err,
 			"the org ends sessions at once: check the integration user's session settings and IP ranges")}
 	case a.status >= 500:
 		return &failure{uncertain: true, error: problem(pipeline.TryAgain, err,
@@ -68,12 +74,12 @@ func refusal(a *answer) *failure {
 	case a.status < 400:
 		return &failure{uncertain: true, error: problem(pipeline.Configuration, err,
 			"the org sends requests elsewhere: check login_url")}
-	case kind == exhausted:
-		return &failure{error: problem(pipeline.TryAgain, fmt.Errorf("%w: %w", err, sinks.ErrLater),
+	case kind == pipeline.Exhausted:
+		return &failure{error: problem(kind, err,
 			"see API usage in Setup, Company Information; if the API is disabled, give the integration user API Enabled")}
-	case kind == transient, a.status == http.StatusTooManyRequests:
+	case kind == pipeline.TryAgain, a.status == http.StatusTooManyRequests:
 		return &failure{uncertain: code == "", error: problem(pipeline.TryAgain, err, "Salesforce is busy")}
-	case kind == configuration, a.status == http.StatusGone:
+	case kind == pipeline.Configuration, a.status == http.StatusGone:
 		return &failure{uncertain: code == "", error: problem(pipeline.Configuration, err,
 			"run scored check: it lists what the integration user can't see or edit; check object, fields and api_version")}
 	case code == "":

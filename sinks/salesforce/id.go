@@ -1,20 +1,28 @@
 package salesforce
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // idSuffix holds the characters of an Id's checksum.
 const idSuffix = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
-var idForm = regexp.MustCompile(`^([A-Za-z0-9]{15}|[A-Za-z0-9]{18})$`)
+// isID tells whether id looks like the Id of a record: a look at each, for there may be a million.
+func isID(id string) bool {
+	if len(id) != 15 && len(id) != 18 {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
 
 // normalID returns the 18 characters of a record's Id. Of the last three, each tells which of five characters before
 // are upper case (bit i for the ith), so that the long form survives tools that ignore case. A 15-character Id gets
 // them; an 18-character one stays as it is: what its last three are worth is for the org to say.
 func normalID(id string) (string, bool) {
-	if !idForm.MatchString(id) {
+	if !isID(id) {
 		return "", false
 	}
 	if len(id) == 18 {

@@ -24,17 +24,18 @@ func TestNormalID(t *testing.T) {
 	}
 }
 
-func TestOrgOf(t *testing.T) {
-	const instance = "https://acme.my.salesforce.com"
-	for identity, want := range map[string]string{
-		"https://login.salesforce.com/id/00D000000000062EAA/005000000000001AAA": "00D000000000062EAA",
-		"https://login.salesforce.com/id/00D000000000062/005000000000001":       "00D000000000062EAA",
-		"https://login.salesforce.com/id/005000000000001/00D000000000062":       instance,
-		"":   instance,
-		":/": instance,
+func TestIdentify(t *testing.T) {
+	const instance, org, user = "https://acme.my.salesforce.com", "00D000000000062EAA", "005000000000001AAA"
+	for identity, want := range map[string][2]string{
+		"https://login.salesforce.com/id/00D000000000062EAA/005000000000001AAA": {org, user},
+		"https://login.salesforce.com/id/00D000000000062/005000000000001":       {org, user},
+		"https://login.salesforce.com/id/00D000000000062/-":                     {org, ""},
+		"https://login.salesforce.com/id/005000000000001/00D000000000062":       {instance, ""},
+		"":   {instance, ""},
+		":/": {instance, ""},
 	} {
-		if got := orgOf(identity, instance); got != want {
-			t.Errorf("orgOf(%q) = %q, want %q", identity, got, want)
+		if org, user := identify(identity, instance); org != want[0] || user != want[1] {
+			t.Errorf("identify(%q) = %q, %q, want %q", identity, org, user, want)
 		}
 	}
 }

@@ -84,6 +84,13 @@ func everything(t *testing.T, flow salesforce.Flow, address string, logged *buff
 		note(err)
 		fmt.Fprintln(logged, records)
 		note(sink.Write(t.Context(), &pipeline.Run{}, "m", change, confirm))
+		_, err = sink.Usage(t.Context())
+		note(err)
+		note(sink.Versions(t.Context(), []string{"Jane"}, func(string, int64) error { return nil }))
+		for held, err := range sink.Held(t.Context()) {
+			note(err)
+			fmt.Fprintln(logged, held.Version)
+		}
 		fail()
 	}
 }

@@ -23,6 +23,7 @@ type session struct {
 	token    pipeline.Secret
 	instance string // scheme and host that API requests go to
 	org      string // the org's Id, 18 characters
+	user     string // the Id of whom the session is of, 18 characters; "" where the login does not tell
 }
 
 // login asks the token endpoint for a session. Its errors hold nothing of what was sent, nor words that the endpoint
@@ -99,20 +100,27 @@ func parseSession(body []byte) (*session, error) {
 	if err := checkOrigin(a.Instance); err != nil {
 		return strange("with an instance_url that is no https origin")
 	}
-	return &session{token: pipeline.Secret(a.Token), instance: a.Instance, org: orgOf(a.ID, a.Instance)}, nil
+	org, user := identify(a.ID, a.Instance)
+	return &session{token: pipeline.Secret(a.Token), instance: a.Instance, org: org, user: user}, nil
 }
 
-// orgOf takes the org's Id from the identity URL. Where the answer has none, the instance's address tells orgs apart.
-func orgOf(identity, instance string) string {
-	if u, err := url.Parse(identity); err == nil {
-		parts := strings.Split(strings.Trim(u.Path, "/"), "/")
-		if len(parts) == 3 && parts[0] == "id" && strings.HasPrefix(parts[1], "00D") {
-			if org, ok := normalID(parts[1]); ok {
-				return org
-			}
-		}
+// identify takes the Ids of org and user from the identity URL. Where the answer has none, the instance's address tells orgs
+// apart, and the user is unknown.
+func identify(identity, instance string) (org, user string) {
+	u, err := url.Parse(identity)
+	if err != nil {
+		return instance, ""
 	}
-	return instance
+	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
+	if len(parts) != 3 || parts[0] != "id" || !strings.HasPrefix(parts[1], "00D") {
+		return instance, ""
+	}
+	org, ok := normalID(parts[1])
+	if !ok {
+		return instance, ""
+	}
+	user, _ = normalID(parts[2])
+	return org, user
 }
 
 // rejection turns a refused login into a problem.

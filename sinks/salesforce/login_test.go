@@ -31,9 +31,9 @@ func TestLogin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, edit)
-			identity, err := w.sink.Preflight(t.Context())
-			if err != nil || identity != w.org.ID() || len(identity) != 18 {
-				t.Errorf("identity %q, error %v; the org is %s", identity, err, w.org.ID())
+			ready, err := w.sink.Preflight(t.Context())
+			if err != nil || ready.Identity != w.org.ID() || len(ready.Identity) != 18 {
+				t.Errorf("identity %q, error %v; the org is %s", ready.Identity, err, w.org.ID())
 			}
 		})
 	}
@@ -154,7 +154,7 @@ func TestASessionThatEndsAgainIsAnError(t *testing.T) {
 	w.org.Inject(fakeorg.Fault{Path: composite, Skip: 1, Times: -1,
 		Status: 401, Body: fakeorg.Errors("INVALID_SESSION_ID", "Session expired")})
 	d := w.deliver(t.Context(), w.sink, w.insert(600, false), nil)
-	d.want(t, map[pipeline.Status]int{pipeline.Accepted: 200}, true, pipeline.TryAgain)
+	d.want(t, map[pipeline.Status]int{pipeline.Accepted: 200}, true, pipeline.Expired)
 	if logins, writes := w.requests("", tokenPath), w.requests("PATCH", composite); logins != 2 || writes != 3 {
 		t.Errorf("%d logins and %d writes, want 2 and 3", logins, writes)
 	}

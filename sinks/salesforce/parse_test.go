@@ -9,8 +9,10 @@ import (
 	"unicode/utf8"
 
 	"scored/pipeline"
-	"scored/sinks"
 )
+
+// leads is a config whose version has a field.
+var leads = &Config{Fields: []Field{{"Lead_Score__c", Score}, {"Lead_Score_Version__c", Version}}}
 
 func TestParseResults(t *testing.T) {
 	const id = "00QDn0000000001MAA"
@@ -23,23 +25,23 @@ func TestParseResults(t *testing.T) {
 		{"created", `[{"id":"` + id + `","success":true,"errors":[],"created":true}]`,
 			pipeline.Outcome{Status: pipeline.Accepted, Created: true}},
 		{"refused", `[{"success":false,"errors":[{"statusCode":"DUPLICATE_VALUE","message":"taken","fields":["Lead_Key__c"]}]}]`,
-			pipeline.Outcome{Status: pipeline.Refused, Code: "DUPLICATE_VALUE", Fields: []string{"Lead_Key__c"}, Message: "taken"}},
+			pipeline.Outcome{Status: pipeline.Refused, Class: pipeline.Rejected, Code: "DUPLICATE_VALUE", Fields: []string{"Lead_Key__c"}, Message: "taken"}},
 		{"locked", `[{"success":false,"errors":[{"statusCode":"UNABLE_TO_LOCK_ROW","message":"busy"}]}]`,
-			pipeline.Outcome{Status: pipeline.Retry, Code: "UNABLE_TO_LOCK_ROW", Message: "busy"}},
+			pipeline.Outcome{Status: pipeline.Retry, Class: pipeline.TryAgain, Code: "UNABLE_TO_LOCK_ROW", Message: "busy"}},
 		{"a lock that a trigger met", `[{"success":false,"errors":[{"statusCode":"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",` +
-			`"message":"Trigger: caused by: UNABLE_TO_LOCK_ROW"}]}]`, pipeline.Outcome{Status: pipeline.Retry,
+			`"message":"Trigger: caused by: UNABLE_TO_LOCK_ROW"}]}]`, pipeline.Outcome{Status: pipeline.Retry, Class: pipeline.TryAgain,
 			Code: "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Message: "Trigger: caused by: UNABLE_TO_LOCK_ROW"}},
 		{"a trigger's other errors", `[{"success":false,"errors":[{"statusCode":"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",` +
 			`"message":"Trigger"}]}]`,
-			pipeline.Outcome{Status: pipeline.Refused, Code: "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Message: "Trigger"}},
+			pipeline.Outcome{Status: pipeline.Refused, Class: pipeline.Rejected, Code: "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", Message: "Trigger"}},
 		{"a code and a field that are neither, and so could be data",
 			`[{"success":false,"errors":[{"statusCode":"Jane Doe","message":"m","fields":["jane@example.com","Ok__c"]}]}]`,
-			pipeline.Outcome{Status: pipeline.Refused, Code: "UNREADABLE", Fields: []string{"Ok__c"}, Message: "m"}},
+			pipeline.Outcome{Status: pipeline.Refused, Class: pipeline.Rejected, Code: "UNREADABLE", Fields: []string{"Ok__c"}, Message: "m"}},
 		{"a long message is cut between characters", `[{"success":false,"errors":[{"statusCode":"X","message":"` + long + `éz"}]}]`,
-			pipeline.Outcome{Status: pipeline.Refused, Code: "X", Message: long}},
+			pipeline.Outcome{Status: pipeline.Refused, Class: pipeline.Rejected, Code: "X", Message: long}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := parseResults([]byte(c.body), nil, 1)
+			got, err := leads.parseResults([]byte(c.body), nil, 1)
 			if err != nil || fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", []pipeline.Outcome{c.want}) {
 				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
 			}
@@ -65,7 +67,7 @@ func TestAnswersThatCannotBeTiedToTheRecordsAreVoid(t *testing.T) {
 		{"another order", "[" + row(b) + "," + row(a) + "]"},
 		{"no id", "[" + row(a) + "," + row("") + "]"},
 	} {
-		outcomes, err := parseResults([]byte(c.body), []string{a, b}, 2)
+		outcomes, err := leads.parseResults([]byte(c.body), []string{a, b}, 2)
 		f, ok := errors.AsType[*failure](err)
 		if !ok || !f.uncertain || pipeline.ClassOf(err) != pipeline.TryAgain || outcomes != nil {
 			t.Errorf("%s: got %v, %v", c.name, outcomes, err)
@@ -89,7 +91,7 @@ func FuzzParseResults(f *testing.F) {
 				ids = append(ids, "00QDn0000000001MAA")
 			}
 		}
-		outcomes, err := parseResults(body, ids, n)
+		outcomes, err := leads.parseResults(body, ids, n)
 		if err != nil {
 			if outcomes != nil || strings.Contains(err.Error(), "statusCode") {
 				t.Fatalf("an error beside outcomes, or with the answer's words: %v", err)
@@ -100,11 +102,11 @@ func FuzzParseResults(f *testing.F) {
 			t.Fatalf("%d outcomes for %d records", len(outcomes), n)
 		}
 		for _, o := range outcomes {
-			known := o.Status == pipeline.Accepted || o.Status == pipeline.Refused || o.Status == pipeline.Retry
+			known := o.Status == pipeline.Accepted || o.Status == pipeline.Refused || o.Status == pipeline.Retry || o.Status == pipeline.Stale
 			if !known || o.Key != "" || len(o.Message) > maxMessage || !utf8.ValidString(o.Message) {
 				t.Fatalf("outcome %+v", o)
 			}
-			if (o.Status == pipeline.Accepted) != (o.Code == "") || o.Created && o.Status != pipeline.Accepted {
+			if (o.Status == pipeline.Accepted) != (o.Code == "") || (o.Code == "") != (o.Class == 0) || o.Created && o.Status != pipeline.Accepted {
 				t.Fatalf("outcome %+v", o)
 			}
 		}
@@ -112,35 +114,33 @@ func FuzzParseResults(f *testing.F) {
 }
 
 func TestRefusal(t *testing.T) {
-	const tryAgain, config = pipeline.TryAgain, pipeline.Configuration
+	const tryAgain, config, exhausted = pipeline.TryAgain, pipeline.Configuration, pipeline.Exhausted
 	body := func(code string) string { return `[{"message":"jane@example.com","errorCode":"` + code + `"}]` }
 	for _, c := range []struct {
 		status             int
 		body               string
 		class              pipeline.Class
 		uncertain, expired bool
-		later              bool
 	}{
-		{401, body("INVALID_SESSION_ID"), tryAgain, false, true, false},
-		{401, "[]", tryAgain, false, true, false},
-		{403, body("REQUEST_LIMIT_EXCEEDED"), tryAgain, false, false, true},
-		{403, body("API_DISABLED_FOR_ORG"), tryAgain, false, false, true},
-		{400, body("INVALID_FIELD"), config, false, false, false},
-		{404, body("NOT_FOUND"), config, false, false, false},
-		{410, body("GONE"), config, false, false, false},
-		{400, body("JSON_PARSER_ERROR"), 0, false, false, false},
-		{429, body("TOO_MANY"), tryAgain, false, false, false},
-		{429, "slow down", tryAgain, true, false, false},
-		{403, "<html>proxy</html>", 0, true, false, false},
-		{301, "", config, true, false, false},
-		{500, body("UNKNOWN_EXCEPTION"), tryAgain, true, false, false},
-		{503, body("SERVER_UNAVAILABLE"), tryAgain, true, false, false},
-		{503, body("REQUEST_LIMIT_EXCEEDED"), tryAgain, true, false, false},
-		{502, "[]", tryAgain, true, false, false},
+		{401, body("INVALID_SESSION_ID"), pipeline.Expired, false, true},
+		{401, "[]", pipeline.Expired, false, true},
+		{403, body("REQUEST_LIMIT_EXCEEDED"), exhausted, false, false},
+		{403, body("API_DISABLED_FOR_ORG"), exhausted, false, false},
+		{400, body("INVALID_FIELD"), config, false, false},
+		{404, body("NOT_FOUND"), config, false, false},
+		{410, body("GONE"), config, false, false},
+		{400, body("JSON_PARSER_ERROR"), 0, false, false},
+		{429, body("TOO_MANY"), tryAgain, false, false},
+		{429, "slow down", tryAgain, true, false},
+		{403, "<html>proxy</html>", 0, true, false},
+		{301, "", config, true, false},
+		{500, body("UNKNOWN_EXCEPTION"), tryAgain, true, false},
+		{503, body("SERVER_UNAVAILABLE"), tryAgain, true, false},
+		{503, body("REQUEST_LIMIT_EXCEEDED"), tryAgain, true, false},
+		{502, "[]", tryAgain, true, false},
 	} {
 		f := refusal(&answer{status: c.status, header: http.Header{}, body: []byte(c.body)})
-		later := errors.Is(f, sinks.ErrLater)
-		if pipeline.ClassOf(f) != c.class || f.uncertain != c.uncertain || f.expired != c.expired || later != c.later {
+		if pipeline.ClassOf(f) != c.class || f.uncertain != c.uncertain || f.expired != c.expired {
 			t.Errorf("%d %s: class %d, uncertain %t, expired %t: %v", c.status, c.body, pipeline.ClassOf(f), f.uncertain, f.expired, f)
 		}
 		if strings.Contains(f.Error(), "jane") || strings.Contains(f.Error(), "proxy") {

@@ -8,43 +8,70 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/simpleforce/simpleforce"
 
 	"scored/pipeline"
 )
 
-// checkedFor is how long a mapping that was found good is trusted.
-const checkedFor = time.Hour
+// checkedFor is how long a mapping that was found good is trusted, and what the org said of its guard. A write that the
+// mapping refuses ends the trust at once, and so does a restart.
+const checkedFor = 6 * time.Hour
+
+// checked is what the org was last found to be like.
+type checked struct {
+	mapping time.Time // when it was found good; zero if it must be looked at
+	lengths lengths
+	guard   time.Time // when the org said whether it is guarded; zero if it must be asked
+	guarded bool
+}
+
+// lengths holds how many UTF-16 units the fields have room for whose text comes from a bundle; 0 if there is no such field.
+type lengths struct{ model, grade int }
 
 // Preflight logs in, unless a session is at hand, and checks with Describe that the integration user may write every
-// mapped field and that the fields can hold their values, unless that was found so within the hour. Its error is a
-// Configuration problem that lists all faults. The identity is the org's Id of 18 characters.
-func (s *Sink) Preflight(ctx context.Context) (identity string, err error) {
+// mapped field and that the fields can hold their values, and with the Tooling API that the org refuses older versions,
+// unless that was found within [checkedFor]. Its error is a Configuration problem that lists all faults; an org without
+// the guard gets a warning in the log. The identity is the org's Id of 18 characters.
+func (s *Sink) Preflight(ctx context.Context) (pipeline.Ready, error) {
 	current, err := s.open(ctx, nil)
 	if err != nil {
-		return "", err
+		return pipeline.Ready{}, err
 	}
 	s.mu.Lock()
-	trusted := !s.checked.IsZero() && time.Since(s.checked) < checkedFor
+	known := s.checked
 	s.mu.Unlock()
-	if trusted {
-		return current.org, nil
+	if time.Since(known.mapping) >= checkedFor {
+		object, err := s.describe(ctx)
+		if err != nil {
+			return pipeline.Ready{}, fmt.Errorf("describe %s: %w", s.cfg.Object, err)
+		}
+		if faults := s.cfg.faults(object); len(faults) > 0 {
+			return pipeline.Ready{}, &pipeline.Problem{Class: pipeline.Configuration,
+				Err: fmt.Errorf("%s in org %s can't take the scores: %w", s.cfg.Object, current.org, errors.Join(faults...)),
+				Hint: "Salesforce hides what a user may not see: deploy the fields, then give the integration user " +
+					"read and edit access to them (field-level security, best by a permission set)"}
+		}
+		known = checked{mapping: time.Now(), lengths: s.cfg.lengths(object)}
 	}
-	object, err := s.describe(ctx)
-	if err != nil {
-		return "", fmt.Errorf("describe %s: %w", s.cfg.Object, err)
-	}
-	if faults := s.cfg.faults(object); len(faults) > 0 {
-		return "", &pipeline.Problem{Class: pipeline.Configuration,
-			Err: fmt.Errorf("%s in org %s can't take the scores: %w", s.cfg.Object, current.org, errors.Join(faults...)),
-			Hint: "Salesforce hides what a user may not see: deploy the fields, then give the integration user " +
-				"read and edit access to them (field-level security, best by a permission set)"}
+	if time.Since(known.guard) >= checkedFor {
+		var final bool
+		if known.guarded, final = s.guarded(ctx); final {
+			known.guard = time.Now()
+		}
 	}
 	s.mu.Lock()
-	s.checked = time.Now()
+	s.checked = known
 	s.mu.Unlock()
-	return current.org, nil
+	return pipeline.Ready{Identity: current.org, Guarded: known.guarded}, nil
+}
+
+// distrust makes the next preflight look at the org again.
+func (s *Sink) distrust() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.checked = checked{}
 }
 
 // description is what Describe says of an object, as far as it matters here.
@@ -169,4 +196,46 @@ func (f *fieldDescription) reasonsFault() string {
 	default:
 		return ""
 	}
+}
+
+// lengths takes the lengths from the object's description.
+func (c *Config) lengths(object *description) (l lengths) {
+	if f := object.field(c.fieldOf(Model)); f != nil {
+		l.model = f.Length
+	}
+	if f := object.field(c.fieldOf(Grade)); f != nil {
+		l.grade = f.Length
+	}
+	return l
+}
+
+// fits checks that the fields have room for what the bundle brings along, as far as a preflight has seen them: every row
+// would be refused, or each that has the grade.
+func (s *Sink) fits(model string, changes []pipeline.Change) error {
+	s.mu.Lock()
+	room := s.checked.lengths
+	s.mu.Unlock()
+	fault := func(v Value, need, room int) error {
+		return &pipeline.Problem{Class: pipeline.Configuration,
+			Err:  fmt.Errorf("field %s has room for %d characters, and the bundle's %s needs %d", s.cfg.fieldOf(v), room, v, need),
+			Hint: "make the field longer, or the name in the bundle shorter"}
+	}
+	if need := units(model); room.model > 0 && need > room.model {
+		return fault(Model, need, room.model)
+	}
+	for i := range changes {
+		// A text has no more units than bytes.
+		if grade := changes[i].Grade; room.grade > 0 && len(grade) > room.grade && units(grade) > room.grade {
+			return fault(Grade, units(grade), room.grade)
+		}
+	}
+	return nil
+}
+
+// units is the length of a text as Salesforce counts it.
+func units(text string) (n int) {
+	for _, r := range text {
+		n += utf16.RuneLen(r)
+	}
+	return n
 }

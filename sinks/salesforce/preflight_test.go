@@ -141,7 +141,7 @@ func TestDescribeFailures(t *testing.T) {
 		{"HTML as success", fakeorg.Fault{Status: 200, Body: "<html>Jane"}, pipeline.TryAgain},
 		{"nothing in it", fakeorg.Fault{Status: 200, Body: "{}"}, pipeline.TryAgain},
 		{"fields of another kind", fakeorg.Fault{Status: 200, Body: `{"fields":{"a":1}}`}, pipeline.TryAgain},
-		{"no API", fakeorg.Fault{Status: 403, Body: fakeorg.Errors("API_DISABLED_FOR_ORG", "Jane")}, pipeline.TryAgain},
+		{"no API", fakeorg.Fault{Status: 403, Body: fakeorg.Errors("API_DISABLED_FOR_ORG", "Jane")}, pipeline.Exhausted},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, nil)

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"scored/pipeline"
 )
@@ -20,11 +20,11 @@ type Sink struct {
 	wire  *wire
 	log   *slog.Logger
 	calls atomic.Int64
-	usage atomic.Pointer[Usage]
+	usage atomic.Pointer[reading]
 
 	mu      sync.Mutex // held through a login, so that an expired session is renewed once
 	session *session   // nil before the first login
-	checked time.Time  // when the mapping was last found good; zero if it must be looked at
+	checked checked    // what the last good preflight found; zero if the org must be looked at
 }
 
 // New returns a sink, or a Configuration problem that lists what is wrong with the config. It makes no request.
@@ -41,14 +41,6 @@ func (s *Sink) Name() string { return s.cfg.Name }
 
 // Calls returns the number of API requests that went out. Logins are not counted, neither here nor by Salesforce.
 func (s *Sink) Calls() int { return int(s.calls.Load()) }
-
-// Usage returns what the org last said of its daily API limit; the zero Usage before it said anything.
-func (s *Sink) Usage() Usage {
-	if u := s.usage.Load(); u != nil {
-		return *u
-	}
-	return Usage{}
-}
 
 // Close closes the idle connections. The sink can still be used.
 func (s *Sink) Close() { s.wire.transport.CloseIdleConnections() }
@@ -67,7 +59,7 @@ func (s *Sink) open(ctx context.Context, over *session) (*session, error) {
 	before := s.session
 	s.session = fresh
 	if before != nil && before.org != fresh.org {
-		s.checked = time.Time{}
+		s.checked = checked{}
 		return nil, &pipeline.Problem{Class: pipeline.Configuration,
 			Err:  fmt.Errorf("the login now leads to org %s, it was %s", fresh.org, before.org),
 			Hint: "a sandbox was refreshed, or login_url moved: the ledger's records belong to the old org"}
@@ -75,16 +67,69 @@ func (s *Sink) open(ctx context.Context, over *session) (*session, error) {
 	return fresh, nil
 }
 
-// Write sends the changes in requests of up to 200 and confirms each request's outcomes when its answer is there. It
-// ends, with the error, at the first request that fails as a whole, and when no row of a request was taken because of
-// the mapping. When ctx ends, a request in flight still has 5 seconds to come back; then Write stops. The package
-// comment tells which rows are reported.
+// Write sends up to Config.BulkThreshold changes in requests of up to 200, and more of them, which must be in ascending order
+// of key, through the Bulk API. It confirms each request's outcomes when its answer is there, and those of a Bulk job in
+// blocks, each of which is good until confirm returns. It ends, with the error, at the first request or job that fails as a
+// whole, and when no row of one was taken because of the mapping.
+//
+// When ctx ends, a request in flight still has 5 seconds to come back, in which an unfinished upload is called off; then
+// Write stops. A job that the org works on stays at work: the next call with the same run finishes it first, and for another
+// run Resume does. The package comment tells which rows are reported.
 func (s *Sink) Write(ctx context.Context, run *pipeline.Run, model string, changes []pipeline.Change,
 	confirm func([]pipeline.Outcome) error) error {
-	defer func() {
-		u := s.Usage()
-		s.log.Debug("api usage of the org", "run_id", run.ID, "used", u.Used, "limit", u.Limit)
-	}()
+	err := s.write(ctx, run, model, changes, confirm)
+	if pipeline.ClassOf(err) == pipeline.Configuration {
+		s.distrust()
+	}
+	u := s.LastUsage()
+	s.log.Debug("api usage of the org", "run_id", run.ID, "used", u.Used, "limit", u.Limit)
+	return err
+}
+
+func (s *Sink) write(ctx context.Context, run *pipeline.Run, model string, changes []pipeline.Change,
+	confirm func([]pipeline.Outcome) error) error {
+	if err := s.fits(model, changes); err != nil {
+		return err
+	}
+	left, err := s.left(ctx, run)
+	if err != nil {
+		return err
+	}
+	if len(left) == 0 && len(changes) <= s.cfg.BulkThreshold {
+		return s.collect(ctx, run, model, changes, confirm)
+	}
+	if s.cfg.Journal == nil {
+		return fmt.Errorf("%d changes need the Bulk API, and the sink has no journal for its jobs", len(changes))
+	}
+	d, err := s.newBulk(run, model, changes, confirm)
+	if err != nil {
+		return err
+	}
+	rest, err := d.resume(ctx, left)
+	if err != nil {
+		return err
+	}
+	if rest <= s.cfg.BulkThreshold {
+		return s.collect(ctx, run, model, d.rest(), confirm)
+	}
+	return d.deliver(ctx)
+}
+
+// left returns the jobs that earlier calls of Write for the same run left open.
+func (s *Sink) left(ctx context.Context, run *pipeline.Run) ([]pipeline.RemoteJob, error) {
+	if s.cfg.Journal == nil {
+		return nil, nil
+	}
+	open, err := s.cfg.Journal.Open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	return slices.DeleteFunc(open, func(j pipeline.RemoteJob) bool { return j.Run != run.ID }), nil
+}
+
+// collect sends the changes in requests of up to 200.
+func (s *Sink) collect(ctx context.Context, run *pipeline.Run, model string, changes []pipeline.Change,
+	confirm func([]pipeline.Outcome) error) error {
 	for done := 0; done < len(changes); {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("stopped after %d of %d changes: %w", done, len(changes), err)
@@ -99,20 +144,10 @@ func (s *Sink) Write(ctx context.Context, run *pipeline.Run, model string, chang
 			}
 		}
 		if sendErr != nil {
-			if pipeline.ClassOf(sendErr) == pipeline.Configuration {
-				s.distrust()
-			}
 			return fmt.Errorf("%s %s, changes %d to %d of %d: %w", s.cfg.Operation, s.cfg.Object,
 				done+1, done+len(block), len(changes), sendErr)
 		}
 		done += len(block)
 	}
 	return nil
-}
-
-// distrust makes the next preflight look at the mapping again.
-func (s *Sink) distrust() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.checked = time.Time{}
 }

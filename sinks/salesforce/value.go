@@ -20,7 +20,7 @@ const (
 	Probability                  // number, 0 to 1, rounded to six decimals
 	Model                        // text: name@digest
 	Version                      // whole number of 16 digits: newer beats older
-	ScoredAt                     // date and time, UTC, whole seconds: when the run began
+	ScoredAt                     // date and time, UTC, whole seconds: when the run began that computed the score
 	Reasons                      // text, at most reasonsLength UTF-16 units; none empties the field
 )
 
@@ -39,36 +39,94 @@ func ParseValue(word string) (Value, error) { return valueWords.parse("value", w
 // String returns the config's word.
 func (v Value) String() string { return valueWords.of(v) }
 
+// shared is what the rows of a delivery have in common.
+type shared struct {
+	model    string
+	version  int64
+	scoredAt string
+}
+
+func share(run *pipeline.Run, model string) *shared {
+	return &shared{model: model, version: run.Version, scoredAt: stamp(run.Started)}
+}
+
+// stamp writes a time as Salesforce reads it: UTC, whole seconds.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
 // row is one change with what it shares with the others of its delivery.
 type row struct {
-	run    *pipeline.Run
-	model  string
+	*shared
 	change *pipeline.Change
 }
 
-// append appends the value as JSON.
-func (v Value) append(dst []byte, r row) []byte {
+// format is how a payload writes what fields are given.
+type format struct {
+	null string                               // an empty field: one that is left out, or blank, keeps what it holds
+	text func(dst []byte, text string) []byte // appends text, escaped
+}
+
+// append appends what the field is given. A change that clears empties every field but the version's, by which newer
+// beats older.
+func (v Value) append(dst []byte, r row, f format) []byte {
+	if v == Version {
+		return strconv.AppendInt(dst, r.version, 10)
+	}
+	if r.change.Clear {
+		return append(dst, f.null...)
+	}
 	switch v {
 	case Score:
 		return strconv.AppendInt(dst, int64(r.change.Score.Score), 10)
-	case Grade:
-		return appendText(dst, r.change.Grade)
 	case Probability:
 		return strconv.AppendFloat(dst, r.change.Probability, 'f', 6, 64)
-	case Model:
-		return appendText(dst, r.model)
-	case Version:
-		return strconv.AppendInt(dst, r.run.Version, 10)
-	case ScoredAt:
-		return appendText(dst, r.run.Started.UTC().Format(time.RFC3339))
-	case Reasons:
-		if r.change.Reasons == "" {
-			return append(dst, "null"...) // a field that is left out would keep the reasons of an earlier score
+	default:
+		text := r.text(v)
+		if text == "" {
+			return append(dst, f.null...)
 		}
-		return appendText(dst, r.change.Reasons)
+		return f.text(dst, text)
+	}
+}
+
+// text returns what a field of text or of time is given, "" if it is to be empty.
+func (r row) text(v Value) string {
+	origin := r.change.Origin
+	switch {
+	case v == Grade:
+		return r.change.Grade
+	case v == Reasons:
+		return r.change.Reasons
+	case v == Model && origin != nil:
+		return origin.Model
+	case v == Model:
+		return r.model
+	case v == ScoredAt && origin != nil:
+		return stamp(origin.ScoredAt)
+	case v == ScoredAt:
+		return r.scoredAt
 	default:
 		panic("salesforce: a value that New let pass: " + v.String())
 	}
+}
+
+// unsendable returns the refusal of a change that no request can carry, with Status 0 if there is nothing against it, and
+// the key by which the record is found.
+func (c *Config) unsendable(change *pipeline.Change) (key string, why pipeline.Outcome) {
+	refusal := func(code, message string) pipeline.Outcome {
+		return pipeline.Outcome{Key: change.Key, Status: pipeline.Refused, Class: classOf(code, ""), Code: code,
+			Message: "not sent: " + message}
+	}
+	if !change.Clear && (math.IsNaN(change.Probability) || math.IsInf(change.Probability, 0)) {
+		return "", refusal("INVALID_NUMBER", "the probability is not a finite number")
+	}
+	if c.Operation != Update {
+		return change.Key, pipeline.Outcome{}
+	}
+	id, ok := normalID(change.Key)
+	if !ok {
+		return "", refusal("MALFORMED_ID", "the key is no Id of 15 or 18 characters")
+	}
+	return id, pipeline.Outcome{}
 }
 
 // needs returns the Describe types of fields that can hold the value, and how many digits a number of theirs must have
@@ -90,11 +148,6 @@ func (v Value) needs() (types []string, whole int) {
 	default:
 		return []string{"datetime"}, 0
 	}
-}
-
-// finite reports whether the change's numbers can be written as JSON.
-func finite(c *pipeline.Change) bool {
-	return !math.IsNaN(c.Probability) && !math.IsInf(c.Probability, 0)
 }
 
 // words are the config's names of an enum's values.

@@ -42,6 +42,8 @@ func newWire(timeout time.Duration) *wire {
 		TLSHandshakeTimeout: dialTimeout,
 		IdleConnTimeout:     90 * time.Second,
 		MaxIdleConnsPerHost: 2,
+		WriteBufferSize:     chunk,
+		ReadBufferSize:      chunk,
 		ForceAttemptHTTP2:   true,
 	}}
 }
@@ -52,15 +54,9 @@ func (w *wire) do(req *http.Request) (a *answer, left bool, err error) {
 	parent := req.Context()
 	ctx, cancel := context.WithTimeout(parent, w.timeout)
 	defer cancel()
-	var connected atomic.Bool
-	req = req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	}))
-	req.Header.Set("User-Agent", userAgent)
-
-	resp, err := w.transport.RoundTrip(req)
+	resp, left, err := w.send(ctx, req)
 	if err != nil {
-		return nil, connected.Load(), w.explain(parent, err)
+		return nil, left, w.explain(parent, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -71,6 +67,17 @@ func (w *wire) do(req *http.Request) (a *answer, left bool, err error) {
 		return nil, true, w.explain(parent, err)
 	}
 	return &answer{status: resp.StatusCode, header: resp.Header, body: body}, true, nil
+}
+
+// send sends the request within ctx.
+func (w *wire) send(ctx context.Context, req *http.Request) (resp *http.Response, left bool, err error) {
+	var connected atomic.Bool
+	req = req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}))
+	req.Header.Set("User-Agent", userAgent)
+	resp, err = w.transport.RoundTrip(req)
+	return resp, connected.Load() || err == nil, err
 }
 
 // explain words the error that ends a request without an answer.

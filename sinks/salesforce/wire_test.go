@@ -93,7 +93,7 @@ func TestTheCallersContextIsToldFromTheTimeout(t *testing.T) {
 func TestAWriteInFlightOutlivesItsContextByTheFarewell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, stop := context.WithCancel(t.Context())
-		ctx, cancel := outlive(parent, farewell)
+		ctx, cancel := outlive(parent)
 		defer cancel()
 		stop()
 		time.Sleep(farewell - time.Millisecond)
@@ -108,24 +108,9 @@ func TestAWriteInFlightOutlivesItsContextByTheFarewell(t *testing.T) {
 func TestAWriteThatCameBackLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, stop := context.WithCancel(t.Context())
-		ctx, cancel := outlive(parent, farewell)
+		ctx, cancel := outlive(parent)
 		cancel()
 		<-ctx.Done()
 		stop()
 	})
-}
-
-func TestUsage(t *testing.T) {
-	for header, want := range map[string]Usage{
-		"api-usage=10018/100000": {10018, 100000},
-		"api-usage=25/5000; per-app-api-usage=17/250(appName=sample-connected-app)": {25, 5000},
-		"per-app-api-usage=17/250(appName=a); api-usage=25/5000":                    {25, 5000},
-		"": {}, "api-usage=x/y": {}, "api-usage=1": {}, "api-usage=99999999999999999999/1": {},
-	} {
-		var s Sink
-		s.noteUsage(http.Header{"Sforce-Limit-Info": {header}})
-		if got := s.Usage(); got != want {
-			t.Errorf("%q: %+v, want %+v", header, got, want)
-		}
-	}
 }

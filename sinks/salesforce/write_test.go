@@ -30,8 +30,8 @@ func TestAThousandRowsAreFiveCalls(t *testing.T) {
 	if calls := w.sink.Calls() - before; calls != 5 || d.confirms != 5 || w.requests("PATCH", composite) != 5 {
 		t.Errorf("%d calls, %d confirmations, %d requests, want 5 each", calls, d.confirms, w.requests("PATCH", composite))
 	}
-	if u := w.sink.Usage(); u.Used != 6 || u.Limit != 15_000 {
-		t.Errorf("usage is %+v, want 6 of 15000", u)
+	if u := w.sink.LastUsage(); u.Used != 7 || u.Limit != 15_000 {
+		t.Errorf("usage is %+v, want 7 of 15000", u)
 	}
 }
 
@@ -56,9 +56,10 @@ func TestUpdateByID(t *testing.T) {
 	d.want(t, map[pipeline.Status]int{pipeline.Accepted: 4, pipeline.Refused: 5}, false, 0)
 	for i, code := range []string{"", "", "", "MALFORMED_ID", "MALFORMED_ID", "ENTITY_IS_DELETED",
 		"INVALID_CROSS_REFERENCE_KEY", "CANNOT_UPDATE_CONVERTED_LEAD", ""} {
-		final := code == "ENTITY_IS_DELETED" || code == "CANNOT_UPDATE_CONVERTED_LEAD"
-		if got := d.outcomes[changes[i].Key]; got.Code != code || got.Final != final {
-			t.Errorf("row %d: %+v, want %q, final %t", i, got, code, final)
+		class := map[string]pipeline.Class{"": 0, "ENTITY_IS_DELETED": pipeline.Terminal, "CANNOT_UPDATE_CONVERTED_LEAD": pipeline.Terminal,
+			"MALFORMED_ID": pipeline.Rejected, "INVALID_CROSS_REFERENCE_KEY": pipeline.Rejected}[code]
+		if got := d.outcomes[changes[i].Key]; got.Code != code || got.Class != class {
+			t.Errorf("row %d: %+v, want %q, class %s", i, got, code, class)
 		}
 	}
 	requests := w.org.Requests()
@@ -167,7 +168,12 @@ func TestAnOlderVersionLosesToANewerOne(t *testing.T) {
 	w.deliver(t.Context(), w.sink, changes, nil).want(t, map[pipeline.Status]int{pipeline.Accepted: 3}, false, 0)
 	w.runs = 5
 	d := w.deliver(t.Context(), w.sink, changes, nil)
-	d.want(t, map[pipeline.Status]int{pipeline.Refused: 3}, false, 0)
+	d.want(t, map[pipeline.Status]int{pipeline.Stale: 3}, false, 0)
+	for key, o := range d.outcomes {
+		if o.Class != pipeline.Outdated || o.Code != "FIELD_CUSTOM_VALIDATION_EXCEPTION" {
+			t.Errorf("%s: %+v", key, o)
+		}
+	}
 }
 
 func TestAMappingThatEveryRowMeetsEndsTheDelivery(t *testing.T) {
@@ -184,11 +190,11 @@ func TestASpentDailyLimitStopsTheDeliveryAndIsNotRetried(t *testing.T) {
 	changes := w.insert(1000, false)
 	w.org.SpendAPICalls(8)
 	d := w.deliver(t.Context(), sinks.Retry(w.sink, fast, w.config.Log), changes, nil)
-	d.want(t, map[pipeline.Status]int{pipeline.Accepted: 400}, true, pipeline.TryAgain)
-	if !errors.Is(d.err, sinks.ErrLater) || w.requests("PATCH", composite) != 3 {
+	d.want(t, map[pipeline.Status]int{pipeline.Accepted: 400}, true, pipeline.Exhausted)
+	if w.requests("PATCH", composite) != 3 {
 		t.Errorf("%d requests; error %v", w.requests("PATCH", composite), d.err)
 	}
-	if u := w.sink.Usage(); u.Used != 10 || u.Limit != 10 {
+	if u := w.sink.LastUsage(); u.Used != 10 || u.Limit != 10 {
 		t.Errorf("usage is %+v, want 10 of 10", u)
 	}
 }

@@ -119,9 +119,12 @@ func newRunner(url, bundlePath, ledgerPath string) (*pipeline.Runner, *ledger.Le
 // nowhere is a target that is only decided for.
 type nowhere struct{}
 
-func (nowhere) Name() string                              { return "nowhere" }
-func (nowhere) Preflight(context.Context) (string, error) { return "nowhere", nil }
-func (nowhere) Calls() int                                { return 0 }
+func (nowhere) Name() string { return "nowhere" }
+func (nowhere) Calls() int   { return 0 }
+
+func (nowhere) Preflight(context.Context) (pipeline.Ready, error) {
+	return pipeline.Ready{Identity: "nowhere"}, nil
+}
 
 func (nowhere) Write(context.Context, *pipeline.Run, string, []pipeline.Change, func([]pipeline.Outcome) error) error {
 	return errors.New("the benchmark sends nothing")

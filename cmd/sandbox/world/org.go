@@ -34,6 +34,17 @@ type Org struct {
 	reps    map[string]string // user id by name
 }
 
+// scoreFields are what the integration user may edit, as the permission set of the admin package has it.
+var scoreFields = []string{"Lead_Key__c", "Lead_Score__c", "Lead_Grade__c", "Lead_Score_Probability__c", "Lead_Score_Model__c",
+	"Lead_Score_Version__c", "Lead_Scored_At__c", "Lead_Score_Reasons__c"}
+
+// guardedLead is the Lead with the validation rule of the admin package: an older score never replaces a newer one.
+func guardedLead() fakeorg.Object {
+	lead := fakeorg.LeadObject()
+	lead.Rules = []fakeorg.Rule{fakeorg.NeverDecreases("Lead_Score_Version__c")}
+	return lead
+}
+
 // newOrg starts an org whose users are the integration user and the reps, by name, and writes the private key of its one
 // app to keyFile.
 func newOrg(ctx context.Context, keyFile string, reps []string) (*Org, error) {
@@ -48,13 +59,14 @@ func newOrg(ctx context.Context, keyFile string, reps []string) (*Org, error) {
 	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text}), 0o600); err != nil {
 		return nil, err
 	}
-	users := []fakeorg.User{{Username: username, Name: "Scoring Integration"}}
+	users := []fakeorg.User{{Username: username, Name: "Scoring Integration", Editable: scoreFields, ViewSetup: true}}
 	for i, name := range reps {
 		users = append(users, fakeorg.User{Username: fmt.Sprintf("rep%d@sandbox.example", i+1), Name: name})
 	}
 	fake, err := fakeorg.New(fakeorg.Config{
 		Apps:          []fakeorg.App{{ClientID: clientID, PublicKey: &key.PublicKey, Preauthorized: []string{username}}},
 		Users:         users,
+		Objects:       []fakeorg.Object{guardedLead()},
 		DailyAPILimit: 100_000,
 	})
 	if err != nil {

@@ -7,10 +7,11 @@ import (
 	"net/http"
 )
 
-// answer is what a handler wants to be sent. A nil body sends none.
+// answer is what a handler wants to be sent: what write writes or else the body as JSON. A nil body sends none.
 type answer struct {
 	status int
 	body   any
+	write  func(http.ResponseWriter)
 }
 
 // apiError is one entry of the array that the REST API answers a refused request with.
@@ -27,17 +28,21 @@ type oauthError struct {
 }
 
 func refuse(status int, code, format string, args ...any) *answer {
-	return &answer{status, []apiError{{Message: fmt.Sprintf(format, args...), Code: code}}}
+	return &answer{status: status, body: []apiError{{Message: fmt.Sprintf(format, args...), Code: code}}}
 }
 
-func ok(body any) *answer { return &answer{http.StatusOK, body} }
+func ok(body any) *answer { return &answer{status: http.StatusOK, body: body} }
 
 func notFound() *answer {
 	return refuse(http.StatusNotFound, "NOT_FOUND", "The requested resource does not exist")
 }
 
-// send writes the answer as JSON.
+// send writes the answer.
 func (a *answer) send(w http.ResponseWriter) {
+	if a.write != nil {
+		a.write(w)
+		return
+	}
 	if a.body == nil {
 		w.WriteHeader(a.status)
 		return

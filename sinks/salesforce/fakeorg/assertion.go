@@ -16,6 +16,10 @@ import (
 // assertionLife is how far ahead, in seconds, an assertion may expire.
 const assertionLife = 300
 
+// milliseconds is where a time in seconds ends and one in milliseconds begins. The Salesforce CLI sends exp in
+// milliseconds, and orgs let it in.
+const milliseconds = 100_000_000_000
+
 // assertion is a JWT by which an app vouches for a user.
 type assertion struct {
 	Issuer   string
@@ -83,10 +87,11 @@ func (a *assertion) signedBy(key *rsa.PublicKey) bool {
 	return rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], a.signature) == nil
 }
 
-// audience tells whether an assertion was meant for this org: for one of the login hosts, or for the org's own.
+// audience tells whether an assertion was meant for this org: for one of the login hosts, or for the org's own, which the
+// Salesforce CLI writes with a slash at its end.
 func audience(r *http.Request, named []string) bool {
 	mine := []string{
-		"https://login.salesforce.com", "https://test.salesforce.com", origin(r),
+		"https://login.salesforce.com", "https://test.salesforce.com", origin(r), origin(r) + "/",
 		"https://login.salesforce.com/services/oauth2/token", "https://test.salesforce.com/services/oauth2/token",
 		origin(r) + "/services/oauth2/token",
 	}

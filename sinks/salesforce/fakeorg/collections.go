@@ -14,8 +14,8 @@ type collection struct {
 	allOrNone bool
 }
 
-// write is what a collection request does with one of its rows. It returns the record's id, and whether it was made.
-type write func(*save, *row) (id string, created bool, failed *RowError)
+// write is what a collection request does with one of its rows. It returns the record, and whether it was made.
+type write func(*save, *row) (rec *record, created bool, failed *RowError)
 
 // createAll is POST /composite/sobjects.
 func (c *call) createAll() *answer {
@@ -23,16 +23,7 @@ func (c *call) createAll() *answer {
 	if refused != nil {
 		return refused
 	}
-	return c.writeAll(in, nil, func(s *save, r *row) (string, bool, *RowError) {
-		if r.id != "" {
-			return "", false, rowError("INVALID_FIELD_FOR_INSERT_UPDATE", []string{"Id"}, "cannot specify Id in an insert call")
-		}
-		made, err := s.insert(r)
-		if err != nil {
-			return "", false, err
-		}
-		return made.id, true, nil
-	}, false)
+	return c.writeAll(in, nil, c.insertRow, false)
 }
 
 // updateAll is PATCH /composite/sobjects.
@@ -41,16 +32,7 @@ func (c *call) updateAll() *answer {
 	if refused != nil {
 		return refused
 	}
-	return c.writeAll(in, duplicateIDs(in.rows), func(s *save, r *row) (string, bool, *RowError) {
-		if r.id == "" {
-			return "", false, rowError("MISSING_ARGUMENT", []string{"Id"}, "Id not specified in an update call")
-		}
-		rec, err := c.locate(r.object, r.id)
-		if err != nil {
-			return "", false, err
-		}
-		return rec.id, false, s.update(rec, r)
-	}, false)
+	return c.writeAll(in, duplicateIDs(in.rows), c.updateRow, false)
 }
 
 // upsertAll is PATCH /composite/sobjects/{object}/{field}.
@@ -67,7 +49,7 @@ func (c *call) upsertAll() *answer {
 	if refused != nil {
 		return refused
 	}
-	return c.writeAll(in, duplicateKeys(in.rows, key), func(s *save, r *row) (string, bool, *RowError) {
+	return c.writeAll(in, duplicateKeys(in.rows, key), func(s *save, r *row) (*record, bool, *RowError) {
 		return c.upsertRow(s, r, key)
 	}, true)
 }
@@ -81,17 +63,17 @@ func (c *call) writeAll(in *collection, spoiled map[*row]*RowError, do write, up
 	c.entry.Rows, c.entry.Failed = len(in.rows), 0
 	for i, r := range in.rows {
 		err := spoiled[r]
-		var id string
+		var rec *record
 		var created bool
 		if err == nil {
-			id, created, err = do(s, r)
+			rec, created, err = do(s, r)
 		}
 		if err != nil {
 			results[i] = err.result()
 			c.entry.Failed++
 			continue
 		}
-		results[i] = saved{ID: id, Success: true, Errors: []rowFault{}}
+		results[i] = saved{ID: rec.id, Success: true, Errors: []rowFault{}}
 		if upsert {
 			results[i].Created = &created
 		}
@@ -189,20 +171,5 @@ func (c *call) deleteAll() *answer {
 	for _, id := range ids {
 		in.rows = append(in.rows, &row{id: id})
 	}
-	return c.writeAll(in, nil, func(s *save, r *row) (string, bool, *RowError) {
-		full, err := normalizeID(r.id)
-		if err != nil {
-			return "", false, rowError("MALFORMED_ID", nil, "bad id %s", r.id)
-		}
-		o := c.org.schema.byPrefix(full[:3])
-		if o == nil || o.ReadOnly {
-			return "", false, rowError("INVALID_CROSS_REFERENCE_KEY", nil, "invalid cross reference id")
-		}
-		rec, failed := c.locate(o, full)
-		if failed != nil {
-			return "", false, failed
-		}
-		s.delete(rec)
-		return rec.id, false, nil
-	}, false)
+	return c.writeAll(in, nil, c.deleteRow, false)
 }

@@ -2,6 +2,7 @@ package fakeorg
 
 import (
 	"crypto/rsa"
+	"strings"
 	"time"
 )
 
@@ -14,6 +15,14 @@ type Config struct {
 	Now           func() time.Time // time.Now if nil
 	DailyAPILimit int              // REST calls in 24 hours; 15,000, a Developer Edition's, if 0
 	SessionLife   time.Duration    // how long a session lives after its last use; two hours, an org's default, if 0
+
+	DailyBulkBatches int           // internal batches of Bulk jobs in 24 hours; 15,000, an org's, if 0
+	BulkRows         int           // rows of an internal batch; 10,000, an org's, if 0
+	BulkTime         time.Duration // of the org's clock, for an internal batch; 0 processes a job when it is closed
+
+	// AnswerTime returns how long an answer to a request takes, beyond what the org itself needs. Rows, Failed, Status
+	// and Username are not known then. nil takes no time. SetAnswerTime changes it.
+	AnswerTime func(Request) time.Duration
 }
 
 // App is a connected (or external client) app.
@@ -39,6 +48,8 @@ type User struct {
 	Hidden []string
 	// NoAPI takes the permission "API Enabled" away.
 	NoAPI bool
+	// ViewSetup is the permission "View Setup and Configuration", without which the Tooling API's objects are not there.
+	ViewSetup bool
 }
 
 // Object is a type of record. Id, OwnerId (with Owned), IsDeleted, CreatedDate, CreatedById, LastModifiedDate,
@@ -55,7 +66,7 @@ type Object struct {
 	// AssignTo is the username to which the active assignment rule gives a record at every create and update, unless
 	// the request says Sforce-Auto-Assign: FALSE. "" means that there is no active rule.
 	AssignTo string
-	// Rules are the active validation rules.
+	// Rules are the validation rules.
 	Rules []Rule
 }
 
@@ -87,27 +98,45 @@ type Field struct {
 
 	// Joins makes the field a computed text: these fields' values with a space between them.
 	Joins []string
+
+	slot   int    // where a record keeps the field's value
+	folded string // the name in lower case
 }
 
 // Rule is a validation rule. It is asked about every record that is created or updated through the API.
 type Rule struct {
-	Name    string
-	Message string // what the row is refused with, as FIELD_CUSTOM_VALIDATION_EXCEPTION
-	Field   string // the field the message stands beside; "" for the top of the page
-	// Broken tells whether the rule refuses the record. before is nil for a new record. Both hold stored values, as in
-	// Record.Fields, and must not be kept.
-	Broken func(before, after map[string]any) bool
+	Name     string
+	Message  string // what the row is refused with, as FIELD_CUSTOM_VALIDATION_EXCEPTION
+	Field    string // the field the message stands beside; "" for the top of the page
+	Inactive bool   // the rule is there, but nobody asks it
+	// Broken tells whether the rule refuses the record. before is empty for a new record. Neither may be kept.
+	Broken func(before, after Values) bool
+}
+
+// Values are what a record holds, as Record.Fields has it.
+type Values struct {
+	object *object
+	slots  []any // nil for a record that doesn't exist
+}
+
+// Get returns the value of a field, nil for null.
+func (v Values) Get(field string) any {
+	f := v.object.field(field)
+	if f == nil || v.slots == nil {
+		return nil
+	}
+	return v.slots[f.slot]
 }
 
 // NeverDecreases is the rule PRIORVALUE(field) > field: a write older than what is stored is refused.
 func NeverDecreases(field string) Rule {
 	return Rule{
-		Name:    field + "_never_decreases",
+		Name:    strings.TrimSuffix(field, "__c") + "_never_decreases",
 		Message: "A newer value is already stored.",
 		Field:   field,
-		Broken: func(before, after map[string]any) bool {
-			prior, hadPrior := before[field].(float64)
-			now, hasNow := after[field].(float64)
+		Broken: func(before, after Values) bool {
+			prior, hadPrior := before.Get(field).(float64)
+			now, hasNow := after.Get(field).(float64)
 			return hadPrior && hasNow && prior > now
 		},
 	}

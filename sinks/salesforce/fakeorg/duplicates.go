@@ -22,13 +22,15 @@ func duplicateKeys(rows []*row, key *Field) map[*row]*RowError {
 
 // duplicates refuses every row whose identity ("" for none) occurs more than once: which one is right can't be told.
 func duplicates(rows []*row, identity func(*row) string, err func(*row) *RowError) map[*row]*RowError {
-	seen := map[string]int{}
-	for _, r := range rows {
-		seen[identity(r)]++
+	ids := make([]string, len(rows))
+	seen := make(map[string]int, len(rows))
+	for i, r := range rows {
+		ids[i] = identity(r)
+		seen[ids[i]]++
 	}
 	spoiled := map[*row]*RowError{}
-	for _, r := range rows {
-		if id := identity(r); id != "" && seen[id] > 1 {
+	for i, r := range rows {
+		if ids[i] != "" && seen[ids[i]] > 1 {
 			spoiled[r] = err(r)
 		}
 	}

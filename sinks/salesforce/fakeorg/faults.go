@@ -1,11 +1,14 @@
 package fakeorg
 
-import "net/http"
+import (
+	"cmp"
+	"net/http"
+)
 
 // Fault is something that goes wrong on purpose. It applies to the requests that fit Method and Path; the first Skip of
 // them pass, the next Times meet the fault, and then it is used up. Of several faults that fit a request, the one that
-// was injected first is met. A fault comes before sessions, limits and bodies are looked at, but for Drop and Rows,
-// which let the request through.
+// was injected first is met. A fault comes before sessions, limits and bodies are looked at, but for Drop, Cut,
+// Rows and Job, which let the request through.
 type Fault struct {
 	Method string // "" fits every method
 	Path   string // a part of the request's path, such as "/composite/sobjects"; "" fits every path
@@ -23,9 +26,25 @@ type Fault struct {
 	Reset bool // close the connection without an answer: not applied
 	Drop  bool // do what the request asks, then close the connection without an answer: failed, yet applied
 
-	// Rows fails single rows of collection requests (and single-record ones). The key is a record's id or the value of
-	// the external id that the request addresses it by.
+	Cut int // close the connection after this many bytes of the answer's body; 0 sends it whole
+
+	// Rows fails single rows of collection requests (and single-record ones), and of the Bulk job that the request
+	// creates, fills or closes. The key is a record's id or the value of the external id that the request addresses it by.
 	Rows map[string]RowError
+
+	// Job makes the Bulk job fail that the request creates, fills or closes.
+	Job *JobFault
+}
+
+// JobFault is how a Bulk job fails in its midst.
+type JobFault struct {
+	After   int    // how many rows are processed before; the others stay unprocessed
+	Message string // the job's errorMessage; one about too many retries if ""
+	Lost    bool   // the unprocessed rows are in no result at all
+}
+
+func (f *JobFault) message() string {
+	return cmp.Or(f.Message, "InternalServerError : Unable to process the batch after 20 retries")
 }
 
 // RowError is how one row is refused.

@@ -1,6 +1,10 @@
 package fakeorg
 
 import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +117,96 @@ func FuzzNormalizeID(f *testing.F) {
 		again, err := normalizeID(strings.ToLower(full))
 		if err != nil || again != full || len(full) != 18 || !strings.EqualFold(full[:15], id[:15]) {
 			t.Fatalf("%s is %s, and again %s %v", id, full, again, err)
+		}
+	})
+}
+
+// A file is taken apart or refused: its rows are the bytes after the header, each is read again as it was found, and
+// what is written of a row is read as the same fields.
+func FuzzBulkFile(f *testing.F) {
+	f.Add([]byte("Id,City\n00QDn0000000001MAA,\"a \"\"b\"\"\n,c\"\n\nx, \"y\"\nz\n"), byte(','), false)
+	f.Add([]byte("Lead_Key__c;Lead_Score__c\r\nL1;#N/A\r\nL2;high\r\n"), byte(';'), true)
+	f.Add([]byte("\ufeff\"Id\"\n"), byte('^'), false)
+	f.Add([]byte("Id\n\"open"), byte('`'), false)
+	o, u := fuzzOrg(f)
+	f.Fuzz(func(t *testing.T, data []byte, separator byte, crlf bool) {
+		name := [...]string{"COMMA", "TAB", "PIPE", "SEMICOLON", "CARET", "BACKQUOTE"}[separator%6]
+		j := &job{user: u, object: o.schema.object("Lead"), delimiter: name, lineEnding: "LF", data: data}
+		if crlf {
+			j.lineEnding = "CRLF"
+		}
+		file, err := openFile(j)
+		if err == nil && (file == nil || len(file.results) == 0) {
+			t.Fatal("no rows and no error")
+		}
+		if file == nil {
+			return
+		}
+		reader, again := file.newReader(), file.newReader()
+		for i := range file.results {
+			fields, failed := file.fields(reader, i)
+			if failed != nil && failed.Code != "CLIENT_INPUT_ERROR" {
+				t.Fatal(failed)
+			}
+			var b bytes.Buffer
+			out := bufio.NewWriter(&b)
+			for _, field := range fields {
+				quote(out, field)
+				out.WriteByte(delimiter(name))
+			}
+			out.Flush()
+			again.data, again.at = append(bytes.TrimSuffix(b.Bytes(), []byte{delimiter(name)}), "\r\n"[truth(!crlf):]...), 0
+			if read, err := again.read(); fields != nil && (err != nil || !slices.EqualFunc(read, fields, bytes.Equal)) {
+				t.Fatalf("%q is read as %q: %v", fields, read, err)
+			}
+			if err == nil {
+				checkParsed(t, file, reader, i)
+			}
+		}
+	})
+}
+
+// checkParsed reads a row's values, if it has any.
+func checkParsed(t *testing.T, file *bulkFile, reader *csvReader, i int) {
+	var r row
+	if failed := file.parse(reader, i, &r); failed == nil && len(r.values) > len(file.columns) {
+		t.Fatalf("%d values in %d columns", len(r.values), len(file.columns))
+	}
+}
+
+// A multipart request is split into two parts or refused.
+func FuzzJobParts(f *testing.F) {
+	f.Add("multipart/form-data; boundary=X", []byte("--X\r\nContent-Disposition: form-data; name=\"job\"\r\n\r\n{}\r\n--X\r\n"+
+		"Content-Disposition: form-data; name=\"content\"\r\n\r\nId\n\r\n--X--\r\n"))
+	f.Add("multipart/form-data", []byte("--"))
+	f.Fuzz(func(t *testing.T, kind string, body []byte) {
+		c := &call{r: &http.Request{Header: http.Header{"Content-Type": {kind}}}, body: body}
+		settings, file, refused := c.jobParts()
+		multipart := file != nil || refused != nil
+		if refused == nil && (len(file) > maxInline || settings == nil && multipart) {
+			t.Fatalf("%q %q", settings, file)
+		}
+	})
+}
+
+// The settings of a job are taken or refused with a code of the Bulk API.
+func FuzzJobSettings(f *testing.F) {
+	f.Add([]byte(`{"object":"Lead","operation":"upsert","externalIdFieldName":"Lead_Key__c","columnDelimiter":"TAB","lineEnding":"CRLF"}`))
+	f.Add([]byte(`{"object":"Lead","operation":"hardDelete"}`))
+	f.Add([]byte(`{"object":1,"operation":["update"]}`))
+	o, u := fuzzOrg(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		members, refused := decodeBody(body)
+		if refused != nil {
+			return
+		}
+		c := &call{writer: writer{org: o, user: u}, version: "v66.0", fault: &Fault{}}
+		j, refused := c.newJob(members)
+		if refused == nil && (j.object == nil || delimiter(j.delimiter) == 0) {
+			t.Fatalf("%+v", j)
+		}
+		if refused != nil && (refused.status != 400 || refused.body.([]apiError)[0].Code == "") {
+			t.Fatalf("%+v", refused)
 		}
 	})
 }

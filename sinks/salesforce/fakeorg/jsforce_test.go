@@ -12,7 +12,7 @@ import (
 	"scored/sinks/salesforce/fakeorg"
 )
 
-// TestJsforce lets jsforce, unchanged, log in, query, describe, update, upsert and be refused.
+// TestJsforce lets jsforce, unchanged, log in, query, describe, update, upsert and be refused, row by row and in bulk.
 func TestJsforce(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err == nil {
@@ -24,19 +24,23 @@ func TestJsforce(t *testing.T) {
 		}
 		t.Skip("SKIP-jsforce: run make node")
 	}
-	s := start(t, config())
+	c := config()
+	c.Users[1].ViewSetup = true
+	s := start(t, c)
 	for i := range 2345 {
 		s.lead(fmt.Sprintf("P%06d", i+1), "Company", "Paged", "FirstName", "Pat", "LastName", "Page", "OwnerId", s.UserID(rep))
 	}
 	for i := range 9 {
 		s.lead(fmt.Sprintf("W%06d", i+1), "Company", "Written")
+		s.lead(fmt.Sprintf("B%06d", i+1), "Company", "Bulk")
 	}
 	deleted := s.lead("D000001")
 	if err := s.Delete("Lead", deleted); err != nil {
 		t.Fatal(err)
 	}
 	locked := s.lead("L000001")
-	s.Inject(fakeorg.Fault{Path: "/composite/sobjects", Times: -1, Rows: map[string]fakeorg.RowError{locked: fakeorg.Locked(locked)}})
+	refused := map[string]fakeorg.RowError{locked: fakeorg.Locked(locked)}
+	s.Inject(fakeorg.Fault{Path: "/composite/sobjects", Times: -1, Rows: refused}, fakeorg.Fault{Path: ingest, Times: -1, Rows: refused})
 
 	cmd := exec.CommandContext(t.Context(), node, "--test", "--test-reporter=spec")
 	cmd.Dir = "jsforce"

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// limit counts the API calls of a window of 24 hours.
+// limit counts the API calls, or the batches of Bulk jobs, of a window of 24 hours.
 type limit struct {
 	max  int
 	used int
@@ -21,6 +21,18 @@ func (l *limit) take(now time.Time) bool {
 	}
 	l.used++
 	return true
+}
+
+// left is how much of the budget is not used.
+func (l *limit) left(now time.Time) int {
+	l.roll(now)
+	return l.max - l.used
+}
+
+// spend counts up to n calls at once.
+func (l *limit) spend(n int, now time.Time) {
+	l.roll(now)
+	l.used = min(l.used+n, l.max)
 }
 
 func (l *limit) roll(now time.Time) {
@@ -44,8 +56,21 @@ func (o *Org) APIUsage() int {
 func (o *Org) SpendAPICalls(n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.limit.roll(o.now())
-	o.limit.used = min(o.limit.used+n, o.limit.max)
+	o.limit.spend(n, o.now())
+}
+
+// BulkUsage returns how many batches of Bulk jobs were counted in the current 24 hours.
+func (o *Org) BulkUsage() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.batches.max - o.batches.left(o.now())
+}
+
+// SpendBulkBatches counts n batches of other integrations' Bulk jobs.
+func (o *Org) SpendBulkBatches(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.batches.spend(n, o.now())
 }
 
 func (c *call) limits() *answer {
@@ -54,12 +79,13 @@ func (c *call) limits() *answer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return ok(map[string]of{
-		"DailyApiRequests":         {o.limit.max, o.limit.max - o.limit.used},
-		"DailyBulkApiBatches":      {15_000, 15_000},
-		"DailyBulkV2QueryJobs":     {10_000, 10_000},
-		"DailyAsyncApexExecutions": {250_000, 250_000},
-		"DataStorageMB":            {5, 5},
-		"FileStorageMB":            {20, 20},
+		"DailyApiRequests":              {o.limit.max, o.limit.max - o.limit.used},
+		"DailyBulkApiBatches":           {o.batches.max, o.batches.left(o.now())},
+		"DailyBulkV2QueryJobs":          {10_000, 10_000},
+		"DailyBulkV2QueryFileStorageMB": {976_562, 976_562},
+		"DailyAsyncApexExecutions":      {250_000, 250_000},
+		"DataStorageMB":                 {5, 5},
+		"FileStorageMB":                 {20, 20},
 	})
 }
 

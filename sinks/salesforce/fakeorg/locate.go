@@ -1,28 +1,6 @@
 package fakeorg
 
-import (
-	"fmt"
-	"net/http"
-)
-
-// locate finds a record by an id that a row gave.
-func (c *call) locate(o *object, id string) (*record, *RowError) {
-	full, err := normalizeID(id)
-	if err != nil || full[:3] != o.KeyPrefix {
-		return nil, rowError("MALFORMED_ID", []string{"Id"}, "%s ID: id value of incorrect type: %s", o.Label, id)
-	}
-	if err := c.failingRow(full); err != nil {
-		return nil, err
-	}
-	rec := c.org.tables[o.Name].byID[full]
-	switch {
-	case rec == nil:
-		return nil, rowError("INVALID_CROSS_REFERENCE_KEY", nil, "invalid cross reference id")
-	case rec.deleted:
-		return nil, rowError("ENTITY_IS_DELETED", nil, "entity is deleted")
-	}
-	return rec, nil
-}
+import "net/http"
 
 // keyField returns the external id that the path names.
 func (c *call) keyField(o *object) (*Field, *answer) {
@@ -69,45 +47,4 @@ func (c *call) addressed(o *object) (*record, *answer) {
 	default:
 		return nil, c.choices(o, matches)
 	}
-}
-
-// upsertRow updates the record that has the row's external id, or makes one. It returns the record's id.
-func (c *call) upsertRow(s *save, r *row, key *Field) (id string, created bool, failed *RowError) {
-	value := r.value(key)
-	if r.id != "" {
-		return "", false, rowError("INVALID_FIELD", nil,
-			"cannot specify both an external ID reference %s and a salesforce id, %s", key.Name, r.id)
-	}
-	if value == nil {
-		return "", false, rowError("MISSING_ARGUMENT", []string{key.Name}, "%s not specified", key.Name)
-	}
-	if err := c.failingRow(fmt.Sprint(value)); err != nil {
-		return "", false, err
-	}
-	switch matches := c.org.tables[r.object.Name].find(key, value); len(matches) {
-	case 0:
-		made, err := s.insert(r)
-		if err != nil {
-			return "", false, err
-		}
-		return made.id, true, nil
-	case 1:
-		rec := matches[0]
-		if err := c.failingRow(rec.id); err != nil {
-			return "", false, err
-		}
-		// The key led here; it is not written, and so needs no permission to edit it.
-		return rec.id, false, s.update(rec, r.without(key))
-	default:
-		return "", false, rowError("DUPLICATE_EXTERNAL_ID", []string{key.Name},
-			"%s: more than one record found for external id field: %s", key.Name, render(key, value))
-	}
-}
-
-// failingRow returns the error that a fault has for the row of a record's id or external id.
-func (c *call) failingRow(key string) *RowError {
-	if err, found := c.failing[key]; found {
-		return &err
-	}
-	return nil
 }

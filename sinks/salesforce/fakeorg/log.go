@@ -15,7 +15,7 @@ type Request struct {
 	Query    string      // the raw query
 	Header   http.Header // Content-Type, Content-Encoding, User-Agent and every Sforce-*; never credentials
 	Username string      // whom the session belongs to, "" without one
-	Rows     int         // the records it carried or, for a query, returned
+	Rows     int         // the records it carried or, for a query or the result of a Bulk job, returned
 	Failed   int         // of them: refused
 	Status   int         // the answer's status; 0 if the connection was closed without one
 }

@@ -17,7 +17,7 @@ import (
 const jwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 func refuseGrant(code, description string) *answer {
-	return &answer{http.StatusBadRequest, oauthError{code, description}}
+	return &answer{status: http.StatusBadRequest, body: oauthError{code, description}}
 }
 
 // serveToken is the token endpoint.
@@ -59,7 +59,7 @@ func (o *Org) grantAssertion(r *http.Request) *answer {
 		return refuseGrant("invalid_grant", "invalid assertion")
 	case a.Expires <= now:
 		return refuseGrant("invalid_grant", "expired authorization code")
-	case a.Expires > now+assertionLife:
+	case a.Expires > now+assertionLife && a.Expires < milliseconds:
 		return refuseGrant("invalid_grant", "invalid assertion")
 	case !audience(r, a.Audience):
 		return refuseGrant("invalid_grant", "audience is invalid")

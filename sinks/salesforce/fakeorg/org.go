@@ -1,6 +1,7 @@
 package fakeorg
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"html/template"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +25,7 @@ type Org struct {
 	users       map[string]*user // by username, in lower case
 	admin       *user
 	schema      *schema
+	tooling     *schema
 	routes      http.Handler
 	page        *template.Template
 
@@ -32,6 +35,14 @@ type Org struct {
 	cursors    map[string]*cursor
 	limit      limit
 	lastCursor int
+	jobs       map[string]*job
+	lastJob    int
+	batches    limit
+	bulkRows   int
+	bulkTime   time.Duration
+	bulkHeld   bool
+
+	answers atomic.Pointer[func(Request) time.Duration]
 
 	faultMu sync.Mutex
 	faults  []*Fault
@@ -46,8 +57,10 @@ func New(c Config) (*Org, error) {
 		id: defaultOrgID, now: c.Now, sessionLife: c.SessionLife,
 		apps: map[string]App{}, users: map[string]*user{}, tables: map[string]*table{},
 		sessions: map[string]*session{}, cursors: map[string]*cursor{},
-		limit: limit{max: c.DailyAPILimit},
+		limit: limit{max: cmp.Or(c.DailyAPILimit, 15_000)}, batches: limit{max: cmp.Or(c.DailyBulkBatches, batchesADay)},
+		jobs: map[string]*job{}, bulkRows: cmp.Or(c.BulkRows, rowsPerBatch), bulkTime: c.BulkTime,
 	}
+	o.SetAnswerTime(c.AnswerTime)
 	if c.OrgID != "" {
 		id, err := normalizeID(c.OrgID)
 		if err != nil || id[:3] != "00D" {
@@ -61,9 +74,6 @@ func New(c Config) (*Org, error) {
 	if o.sessionLife == 0 {
 		o.sessionLife = 2 * time.Hour
 	}
-	if o.limit.max == 0 {
-		o.limit.max = 15_000
-	}
 	var err error
 	if o.schema, err = newSchema(c.Objects); err != nil {
 		return nil, err
@@ -71,7 +81,7 @@ func New(c Config) (*Org, error) {
 	for _, obj := range o.schema.objects {
 		o.tables[obj.Name] = newTable(obj)
 	}
-	if err := errors.Join(o.addUsers(c.Users), o.addApps(c.Apps), o.checkAssignment()); err != nil {
+	if err := errors.Join(o.addUsers(c.Users), o.addApps(c.Apps), o.checkAssignment(), o.addTooling()); err != nil {
 		return nil, err
 	}
 	o.routes, o.page = o.newRoutes(), newPage()
@@ -161,6 +171,7 @@ func (o *Org) Purge(object, id string) error {
 // Records returns a snapshot of an object's records, those in the recycle bin included, in ascending order of id, which
 // is the order in which they were made. It is nil for an object that doesn't exist.
 func (o *Org) Records(object string) []Record {
+	o.runBulk()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t := o.table(object)
@@ -180,6 +191,7 @@ func (o *Org) Record(id string) (Record, bool) {
 	if err != nil {
 		return Record{}, false
 	}
+	o.runBulk()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if obj := o.schema.byPrefix(full[:3]); obj != nil {
@@ -191,7 +203,9 @@ func (o *Org) Record(id string) (Record, bool) {
 }
 
 func (o *Org) adminSave() *save {
-	return &save{org: o, user: o.admin, admin: true, now: o.clock()}
+	s := o.newSave(o.admin)
+	s.admin = true
+	return s
 }
 
 // clock is now as the database stores it.

@@ -29,7 +29,10 @@ type cursor struct {
 }
 
 // query is GET /query and /queryAll.
-func (c *call) query() *answer {
+func (c *call) query() *answer { return c.search(c.org.schema) }
+
+// search runs the query of a request on the objects of a schema.
+func (c *call) search(s *schema) *answer {
 	text := c.r.URL.Query().Get("q")
 	if text == "" {
 		return refuse(http.StatusBadRequest, "MALFORMED_QUERY", "SOQL statement cannot be empty")
@@ -37,10 +40,13 @@ func (c *call) query() *answer {
 	parsed, serr := parseSOQL(text)
 	var p *plan
 	if serr == nil {
-		p, serr = c.org.schema.bind(parsed, c.user)
+		p, serr = s.bind(parsed, c.user)
 	}
 	if serr != nil {
 		return refuse(http.StatusBadRequest, serr.code, "%s", pointed(text, serr))
+	}
+	if c.r.URL.Query().Get("columns") == "true" {
+		return c.columns(p)
 	}
 	c.org.mu.Lock()
 	defer c.org.mu.Unlock()

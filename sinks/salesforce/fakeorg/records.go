@@ -1,7 +1,6 @@
 package fakeorg
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +17,7 @@ type Record struct {
 type record struct {
 	id      string
 	deleted bool
-	fields  map[string]any // never changed in place: a snapshot may share it
+	slots   []any // by Field.slot
 }
 
 // table holds the records of one object. The org's lock guards it.
@@ -50,13 +49,13 @@ func (o *object) get(r *record, f *Field) any {
 	case f.Joins != nil:
 		var parts []string
 		for _, name := range f.Joins {
-			if s, ok := r.fields[o.field(name).Name].(string); ok {
+			if s, ok := r.slots[o.field(name).slot].(string); ok {
 				parts = append(parts, s)
 			}
 		}
 		return strings.Join(parts, " ")
 	}
-	return r.fields[f.Name]
+	return r.slots[f.slot]
 }
 
 // text is get for a field that may be missing from the object, as text.
@@ -69,35 +68,45 @@ func (o *object) text(r *record, name string) string {
 	return s
 }
 
-func (t *table) insert(fields map[string]any) *record {
+func (t *table) insert(slots []any) *record {
 	t.last++
-	return t.insertAs(newID(t.object.KeyPrefix, t.last), fields)
+	return t.insertAs(newID(t.object.KeyPrefix, t.last), slots)
 }
 
-func (t *table) insertAs(id string, fields map[string]any) *record {
-	r := &record{id: id, fields: fields}
+func (t *table) insertAs(id string, slots []any) *record {
+	r := &record{id: id, slots: slots}
 	t.rows = append(t.rows, r)
 	t.byID[id] = r
-	t.enlist(r)
+	t.enlist(r, nil)
 	return r
 }
 
+// slots brings values by name into a record's form.
+func (o *object) slots(values map[string]any) []any {
+	slots := make([]any, len(o.fields))
+	for name, v := range values {
+		slots[o.field(name).slot] = v
+	}
+	return slots
+}
+
 // set replaces a record's values.
-func (t *table) set(r *record, fields map[string]any) {
-	t.delist(r)
-	r.fields = fields
-	t.enlist(r)
+func (t *table) set(r *record, slots []any) {
+	before := r.slots
+	t.delist(r, slots)
+	r.slots = slots
+	t.enlist(r, before)
 }
 
 func (t *table) setDeleted(r *record, deleted bool) {
-	t.delist(r)
+	t.delist(r, nil)
 	r.deleted = deleted
-	t.enlist(r)
+	t.enlist(r, nil)
 }
 
 // purge forgets a record as if it had never been.
 func (t *table) purge(r *record) {
-	t.delist(r)
+	t.delist(r, nil)
 	delete(t.byID, r.id)
 	t.rows = slices.DeleteFunc(t.rows, func(o *record) bool { return o == r })
 }
@@ -107,35 +116,44 @@ func (t *table) find(f *Field, value any) []*record {
 	return t.index[f][fold(f, value)]
 }
 
-func (t *table) enlist(r *record) {
+// enlist adds a record to the indexes, but for those in which it has been with the same value.
+func (t *table) enlist(r *record, before []any) {
 	for f, values := range t.index {
-		if v := r.fields[f.Name]; v != nil && !r.deleted {
-			values[fold(f, v)] = append(values[fold(f, v)], r)
+		v := r.slots[f.slot]
+		if v == nil || r.deleted || before != nil && before[f.slot] == v {
+			continue
 		}
+		values[fold(f, v)] = append(values[fold(f, v)], r)
 	}
 }
 
-func (t *table) delist(r *record) {
+// delist takes a record out of the indexes, but for those in which it will be with the same value.
+func (t *table) delist(r *record, after []any) {
 	for f, values := range t.index {
-		if v := r.fields[f.Name]; v != nil && !r.deleted {
-			key := fold(f, v)
-			values[key] = slices.DeleteFunc(values[key], func(o *record) bool { return o == r })
-			if len(values[key]) == 0 {
-				delete(values, key)
-			}
+		v := r.slots[f.slot]
+		if v == nil || r.deleted || after != nil && after[f.slot] == v {
+			continue
+		}
+		key := fold(f, v)
+		values[key] = slices.DeleteFunc(values[key], func(o *record) bool { return o == r })
+		if len(values[key]) == 0 {
+			delete(values, key)
 		}
 	}
 }
 
 // snapshot copies a record out, computed fields included.
 func (t *table) snapshot(r *record) Record {
-	fields := maps.Clone(r.fields)
+	fields := map[string]any{}
 	for _, f := range t.object.fields {
+		v := r.slots[f.slot]
 		if f.Joins != nil {
-			fields[f.Name] = t.object.get(r, f)
+			v = t.object.get(r, f)
+		}
+		if v != nil {
+			fields[f.Name] = v
 		}
 	}
-	maps.DeleteFunc(fields, func(_ string, v any) bool { return v == nil })
 	return Record{ID: r.id, Deleted: r.deleted, Fields: fields}
 }
 

@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -14,13 +13,13 @@ import (
 
 // call is one REST call of a user with a session.
 type call struct {
-	org     *Org
+	writer
 	r       *http.Request
-	user    *user
 	version string // such as v66.0
+	root    string // where below the version its resource is: "" or /tooling
 	body    []byte // decompressed
 	entry   *Request
-	failing map[string]RowError // rows that a fault refuses
+	fault   *Fault // never nil
 }
 
 // rest serves one resource; nil methods are a resource that doesn't exist. A request is refused for its version, its
@@ -28,7 +27,10 @@ type call struct {
 func (o *Org) rest(m methods) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		x := w.(*exchange)
-		c := &call{org: o, r: r, version: r.PathValue("version"), entry: x.entry, failing: x.fault.Rows}
+		c := &call{
+			writer: writer{org: o, failing: x.fault.Rows},
+			r:      r, version: r.PathValue("version"), entry: x.entry, fault: x.fault,
+		}
 		a, counted := c.serve(m, x.body)
 		if counted {
 			o.mu.Lock()
@@ -62,6 +64,7 @@ func (c *call) serve(m methods, body []byte) (*answer, bool) {
 	if m == nil {
 		return notFound(), true
 	}
+	c.org.runBulk()
 	handle, refused := m.pick(c.r)
 	if refused == nil {
 		refused = c.readBody(body)
@@ -78,24 +81,35 @@ func (c *call) readBody(body []byte) *answer {
 		return nil
 	}
 	sent := c.r.Header.Get("Content-Type")
-	if kind, _, err := mime.ParseMediaType(sent); err != nil || kind != "application/json" {
+	if kind, _, err := mime.ParseMediaType(sent); err != nil || !c.takes(kind) {
 		return refuse(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE",
 			"Content-Type header specified in HTTP request is not supported: %s", sent)
 	}
-	inflated, err := inflate(c.r.Header.Get("Content-Encoding"), body)
+	limit := bodyLimit(c.r.URL.Path)
+	inflated, err := inflate(c.r.Header.Get("Content-Encoding"), body, limit)
 	if err != nil {
 		return refuse(http.StatusBadRequest, "UNKNOWN_EXCEPTION", "The request body could not be read: %v", err)
 	}
-	if len(inflated) > maxBody {
-		return refuse(http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE",
-			"The request body is larger than %d bytes", maxBody)
+	if int64(len(inflated)) > limit {
+		return refuse(http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE", "The request body is larger than %d bytes", limit)
 	}
 	c.body = inflated
 	return nil
 }
 
+// takes tells whether a resource takes bodies of a media type.
+func (c *call) takes(kind string) bool {
+	switch path := c.r.URL.Path; {
+	case uploads(path):
+		return kind == "text/csv"
+	case strings.HasSuffix(path, "/jobs/ingest"):
+		return kind == "application/json" || kind == "multipart/form-data"
+	}
+	return kind == "application/json"
+}
+
 // inflate undoes a body's content encoding, up to one byte more than is allowed.
-func inflate(encoding string, body []byte) ([]byte, error) {
+func inflate(encoding string, body []byte, limit int64) ([]byte, error) {
 	switch encoding {
 	case "", "identity":
 		return body, nil
@@ -104,7 +118,7 @@ func inflate(encoding string, body []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return io.ReadAll(io.LimitReader(z, maxBody+1))
+		return readAll(z, -1, limit)
 	default:
 		return nil, errors.New("its content encoding is not known")
 	}
@@ -150,11 +164,13 @@ func (c *call) resources() *answer {
 	base := c.base()
 	return ok(map[string]string{
 		"identity": origin(c.r) + "/id/" + c.org.id + "/" + c.user.id,
+		"jobs":     base + "/jobs",
 		"limits":   base + "/limits",
 		"query":    base + "/query",
 		"queryAll": base + "/queryAll",
 		"sobjects": base + "/sobjects",
+		"tooling":  base + "/tooling",
 	})
 }
 
-func (c *call) base() string { return "/services/data/" + c.version }
+func (c *call) base() string { return "/services/data/" + c.version + c.root }

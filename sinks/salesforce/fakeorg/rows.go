@@ -3,6 +3,7 @@ package fakeorg
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -27,16 +28,9 @@ func (r *row) value(f *Field) any {
 	return nil
 }
 
-// without returns the row less one field.
-func (r *row) without(f *Field) *row {
-	kept := *r
-	kept.values = nil
-	for _, a := range r.values {
-		if a.field != f {
-			kept.values = append(kept.values, a)
-		}
-	}
-	return &kept
+// drop takes one field out of the row.
+func (r *row) drop(f *Field) {
+	r.values = slices.DeleteFunc(r.values, func(a assignment) bool { return a.field == f })
 }
 
 // parseRow reads a record of an object. A field that isn't there (or is hidden from the user) and a value of the wrong

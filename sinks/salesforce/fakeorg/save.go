@@ -1,19 +1,20 @@
 package fakeorg
 
-import (
-	"maps"
-	"time"
-)
-
 // save is one request's (or administrator's) work on the records. The org's lock is held while it lives.
 type save struct {
 	org    *Org
 	user   *user
-	admin  bool // no field security, no assignment, no validation rules, converted leads too
-	assign bool // active assignment rules apply
-	now    time.Time
+	admin  bool  // no field security, no assignment, no validation rules, converted leads too
+	assign bool  // active assignment rules apply
+	final  bool  // nothing will be taken back
+	now    any   // a time.Time
+	by     any   // the user's id
+	spare  []any // of a final save: room for the next record's values
 	undo   []func()
 }
+
+// newSave starts the work of a user. The org's lock is held.
+func (o *Org) newSave(u *user) *save { return &save{org: o, user: u, now: o.clock(), by: u.id} }
 
 // rollback takes back what the save did.
 func (s *save) rollback() {
@@ -31,21 +32,24 @@ func (s *save) insert(r *row) (*record, *RowError) {
 			return nil, err
 		}
 	}
-	fields := map[string]any{}
-	for _, f := range r.object.fields {
+	o := r.object
+	slots := make([]any, len(o.fields))
+	for _, f := range o.fields {
 		if f.Default != nil {
-			fields[f.Name] = f.Default
+			slots[f.slot] = f.Default
 		}
 	}
-	if r.object.Owned {
-		fields["OwnerId"] = s.user.id
+	if o.owner != nil {
+		slots[o.owner.slot] = s.by
 	}
-	fields["CreatedDate"], fields["CreatedById"] = s.now, s.user.id
-	if err := s.fill(t, nil, fields, r.values); err != nil {
+	slots[o.created.slot], slots[o.createdBy.slot] = s.now, s.by
+	if err := s.fill(t, nil, slots, r.values); err != nil {
 		return nil, err
 	}
-	made := t.insert(fields)
-	s.undo = append(s.undo, func() { t.purge(made) })
+	made := t.insert(slots)
+	if !s.final {
+		s.undo = append(s.undo, func() { t.purge(made) })
+	}
 	return made, nil
 }
 
@@ -53,20 +57,28 @@ func (s *save) insert(r *row) (*record, *RowError) {
 func (s *save) update(rec *record, r *row) *RowError {
 	t := s.org.tables[r.object.Name]
 	if !s.admin {
-		if converted, _ := rec.fields["IsConverted"].(bool); converted {
+		if f := t.object.converted; f != nil && rec.slots[f.slot] == true {
 			return rowError("CANNOT_UPDATE_CONVERTED_LEAD", nil, "cannot reference converted lead")
 		}
 		if err := checkAccess(s.user, r.values, false); err != nil {
 			return err
 		}
 	}
-	before := rec.fields
-	fields := maps.Clone(before)
-	if err := s.fill(t, rec, fields, r.values); err != nil {
+	before := rec.slots
+	slots := s.spare
+	if slots == nil {
+		slots = make([]any, len(before))
+	}
+	copy(slots, before)
+	if err := s.fill(t, rec, slots, r.values); err != nil {
 		return err
 	}
-	t.set(rec, fields)
-	s.undo = append(s.undo, func() { t.set(rec, before) })
+	t.set(rec, slots)
+	if s.final {
+		s.spare = before
+	} else {
+		s.undo = append(s.undo, func() { t.set(rec, before) })
+	}
 	return nil
 }
 
@@ -74,34 +86,37 @@ func (s *save) update(rec *record, r *row) *RowError {
 func (s *save) delete(rec *record) {
 	t := s.org.tables[s.org.schema.byPrefix(rec.id[:3]).Name]
 	t.setDeleted(rec, true)
-	s.undo = append(s.undo, func() { t.setDeleted(rec, false) })
+	if !s.final {
+		s.undo = append(s.undo, func() { t.setDeleted(rec, false) })
+	}
 }
 
-// fill puts values into the fields of a record (nil for a new one) and checks what comes out.
-func (s *save) fill(t *table, rec *record, fields map[string]any, values []assignment) *RowError {
+// fill puts values into the slots of a record (nil for a new one) and checks what comes out.
+func (s *save) fill(t *table, rec *record, slots []any, values []assignment) *RowError {
 	for _, a := range values {
 		v, err := s.org.checkValue(a.field, a.value)
 		if err != nil {
 			return err
 		}
-		fields[a.field.Name] = v
+		slots[a.field.slot] = v
 	}
-	if s.assign && t.object.AssignTo != "" {
-		fields["OwnerId"] = s.org.user(t.object.AssignTo).id
+	o := t.object
+	if s.assign && o.AssignTo != "" && o.owner != nil {
+		slots[o.owner.slot] = s.org.user(o.AssignTo).id
 	}
-	fields["LastModifiedDate"], fields["LastModifiedById"], fields["SystemModstamp"] = s.now, s.user.id, s.now
-	if err := checkRequired(t.object, fields); err != nil {
+	slots[o.modified.slot], slots[o.modifiedBy.slot], slots[o.stamp.slot] = s.now, s.by, s.now
+	if err := checkRequired(o, slots); err != nil {
 		return err
 	}
-	if err := t.checkUnique(rec, fields); err != nil {
+	if err := t.checkUnique(rec, slots); err != nil {
 		return err
 	}
 	if s.admin {
 		return nil
 	}
-	var before map[string]any
+	var before []any
 	if rec != nil {
-		before = rec.fields
+		before = rec.slots
 	}
-	return checkRules(t.object, before, fields)
+	return checkRules(o, before, slots)
 }

@@ -16,8 +16,11 @@ type schema struct {
 type object struct {
 	Object
 	fields []*Field
-	byName map[string]*Field // lower-case API names
+	byName map[string]*Field // API names, as they are and in lower case
 	byRel  map[string]*Field // lower-case relationship names
+
+	// Fields that every save touches; nil where the object has none.
+	owner, created, createdBy, modified, modifiedBy, stamp, converted *Field
 }
 
 func newSchema(configured []Object) (*schema, error) {
@@ -26,17 +29,24 @@ func newSchema(configured []Object) (*schema, error) {
 	}
 	s := &schema{byName: map[string]*object{}}
 	for _, c := range append([]Object{userObject(), organizationObject()}, configured...) {
-		o, err := newObject(c)
-		if err != nil {
-			return nil, fmt.Errorf("object %q: %w", c.Name, err)
+		if err := s.add(c); err != nil {
+			return nil, err
 		}
-		if s.byName[strings.ToLower(o.Name)] != nil {
-			return nil, fmt.Errorf("object %q is there twice", o.Name)
-		}
-		s.objects = append(s.objects, o)
-		s.byName[strings.ToLower(o.Name)] = o
 	}
 	return s, nil
+}
+
+func (s *schema) add(c Object) error {
+	o, err := newObject(c)
+	if err != nil {
+		return fmt.Errorf("object %q: %w", c.Name, err)
+	}
+	if s.object(o.Name) != nil {
+		return fmt.Errorf("object %q is there twice", o.Name)
+	}
+	s.objects = append(s.objects, o)
+	s.byName[strings.ToLower(o.Name)] = o
+	return nil
 }
 
 func (s *schema) object(name string) *object { return s.byName[strings.ToLower(name)] }
@@ -66,6 +76,9 @@ func newObject(c Object) (*object, error) {
 			return nil, fmt.Errorf("field %q: %w", f.Name, err)
 		}
 	}
+	o.owner, o.converted, o.stamp = o.field("OwnerId"), o.field("IsConverted"), o.field("SystemModstamp")
+	o.created, o.createdBy = o.field("CreatedDate"), o.field("CreatedById")
+	o.modified, o.modifiedBy = o.field("LastModifiedDate"), o.field("LastModifiedById")
 	for _, f := range o.fields {
 		for _, j := range f.Joins {
 			if o.field(j) == nil {
@@ -103,8 +116,9 @@ func (o *object) add(f Field) error {
 	if name == "" || o.byName[name] != nil {
 		return errors.New("the name is missing or there twice")
 	}
+	f.slot, f.folded = len(o.fields), name
 	o.fields = append(o.fields, &f)
-	o.byName[name] = &f
+	o.byName[name], o.byName[f.Name] = &f, &f
 	if f.Relationship != "" {
 		o.byRel[strings.ToLower(f.Relationship)] = &f
 	}
@@ -112,7 +126,12 @@ func (o *object) add(f Field) error {
 }
 
 // field returns the field with an API name, or nil.
-func (o *object) field(name string) *Field { return o.byName[strings.ToLower(name)] }
+func (o *object) field(name string) *Field {
+	if f := o.byName[name]; f != nil {
+		return f
+	}
+	return o.byName[strings.ToLower(name)]
+}
 
 // visible returns the field with an API name if it exists as far as the user can tell.
 func (o *object) visible(u *user, name string) *Field {

@@ -12,12 +12,21 @@ import (
 // maxBody is how many bytes a request may hold, before and after decompression.
 const maxBody = 50 << 20
 
+// bodyLimit is how many bytes a request to a path may hold.
+func bodyLimit(path string) int64 {
+	if uploads(path) {
+		return maxUpload
+	}
+	return maxBody
+}
+
 // exchange is the ResponseWriter that every handler of this package gets: it knows what the log and the faults need.
 type exchange struct {
 	http.ResponseWriter
 	entry *Request
 	body  []byte // as sent, not decompressed
 	fault *Fault // never nil
+	sent  int    // bytes of the answer's body, if the fault cuts it
 }
 
 // WriteHeader notes the status.
@@ -31,7 +40,22 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.entry.Status == 0 {
 		x.entry.Status = http.StatusOK
 	}
+	if x.fault.Cut > 0 {
+		return x.cut(p)
+	}
 	return x.ResponseWriter.Write(p)
+}
+
+// cut writes until the fault closes the connection.
+func (x *exchange) cut(p []byte) (int, error) {
+	left := x.fault.Cut - x.sent
+	n, err := x.ResponseWriter.Write(p[:min(len(p), left)])
+	x.sent += n
+	if err == nil && n < len(p) {
+		_ = http.NewResponseController(x.ResponseWriter).Flush() // or the reader would miss what it was sent
+		panic(http.ErrAbortHandler)
+	}
+	return n, err
 }
 
 // ServeHTTP answers one request.
@@ -46,13 +70,15 @@ func (o *Org) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.fault = &Fault{}
 	}
 	var err error
-	if x.body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1)); err != nil {
+	if x.body, err = readAll(r.Body, r.ContentLength, bodyLimit(r.URL.Path)); err != nil {
 		return // the sender is gone
 	}
+	_, _ = io.Copy(io.Discard, r.Body) // a sender of too much reads the refusal after its last byte
 	r.Body = io.NopCloser(bytes.NewReader(x.body))
 	if x.fault.Before != nil {
 		x.fault.Before()
 	}
+	o.answerTime(*x.entry)
 	switch {
 	case x.fault.Reset:
 		panic(http.ErrAbortHandler)

@@ -31,8 +31,9 @@ func (c *call) object() (*object, *answer) {
 
 // begin starts the work on records; the caller holds the org's lock.
 func (c *call) begin() *save {
-	assign := !strings.EqualFold(c.r.Header.Get("Sforce-Auto-Assign"), "false")
-	return &save{org: c.org, user: c.user, assign: assign, now: c.org.clock()}
+	s := c.org.newSave(c.user)
+	s.assign = !strings.EqualFold(c.r.Header.Get("Sforce-Auto-Assign"), "false")
+	return s
 }
 
 // oneRow reads the one record of a request.
@@ -55,7 +56,7 @@ func (c *call) refuseRow(err *RowError) *answer {
 	if err.Code == "ENTITY_IS_DELETED" {
 		status = http.StatusNotFound
 	}
-	return &answer{status, []apiError{{Message: err.Message, Code: err.Code, Fields: err.Fields}}}
+	return &answer{status: status, body: []apiError{{Message: err.Message, Code: err.Code, Fields: err.Fields}}}
 }
 
 // create is POST /sobjects/{object}.
@@ -77,7 +78,7 @@ func (c *call) create() *answer {
 	if err != nil {
 		return c.refuseRow(err)
 	}
-	return &answer{http.StatusCreated, saved{ID: made.id, Success: true, Errors: []rowFault{}}}
+	return &answer{status: http.StatusCreated, body: saved{ID: made.id, Success: true, Errors: []rowFault{}}}
 }
 
 // update is PATCH /sobjects/{object}/{id}.
@@ -133,7 +134,7 @@ func (c *call) upsert() *answer {
 	if matches := c.org.tables[o.Name].find(key, value); len(matches) > 1 {
 		return c.choices(o, matches)
 	}
-	id, created, failed := c.upsertRow(c.begin(), r, key)
+	rec, created, failed := c.upsertRow(c.begin(), r, key)
 	if failed != nil {
 		return c.refuseRow(failed)
 	}
@@ -141,7 +142,7 @@ func (c *call) upsert() *answer {
 	if created {
 		status = http.StatusCreated
 	}
-	return &answer{status, saved{ID: id, Success: true, Errors: []rowFault{}, Created: &created}}
+	return &answer{status: status, body: saved{ID: rec.id, Success: true, Errors: []rowFault{}, Created: &created}}
 }
 
 // choices answers 300: an external id that isn't unique led to several records.
@@ -150,7 +151,7 @@ func (c *call) choices(o *object, matches []*record) *answer {
 	for _, m := range matches {
 		urls = append(urls, c.url(o, m.id))
 	}
-	return &answer{http.StatusMultipleChoices, urls}
+	return &answer{status: http.StatusMultipleChoices, body: urls}
 }
 
 // remove is DELETE of a record by id or external id.

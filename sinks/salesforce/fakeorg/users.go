@@ -15,10 +15,10 @@ type user struct {
 }
 
 func (u *user) edits(f *Field) bool {
-	return u.editable == nil || u.editable[strings.ToLower(f.Name)]
+	return u.editable == nil || u.editable[f.folded]
 }
 
-func (u *user) hides(f *Field) bool { return u.hidden[strings.ToLower(f.Name)] }
+func (u *user) hides(f *Field) bool { return u.hidden[f.folded] }
 
 // adminName is the username of the administrator that every org has: Insert and Update act as this user.
 const adminName = "admin@fakeorg.example"
@@ -33,10 +33,11 @@ func (o *Org) addUsers(users []User) error {
 		if u.Name == "" {
 			u.Name = u.Username
 		}
-		made := o.tables["User"].insert(map[string]any{
+		users := o.tables["User"]
+		made := users.insert(users.object.slots(map[string]any{
 			"Username": u.Username, "Name": u.Name, "Email": u.Email, "IsActive": !u.Inactive,
 			"CreatedDate": o.clock(), "LastModifiedDate": o.clock(), "SystemModstamp": o.clock(),
-		})
+		}))
 		known := &user{User: u, id: made.id, hidden: nameSet(u.Hidden)}
 		if u.Editable != nil {
 			known.editable = nameSet(u.Editable)
@@ -44,10 +45,11 @@ func (o *Org) addUsers(users []User) error {
 		o.users[strings.ToLower(u.Username)] = known
 	}
 	o.admin = o.user(adminName)
-	o.tables["Organization"].insertAs(o.id, map[string]any{
+	orgs := o.tables["Organization"]
+	orgs.insertAs(o.id, orgs.object.slots(map[string]any{
 		"Name": "Fake Org", "OrganizationType": "Developer Edition", "InstanceName": "FAKE0", "IsSandbox": false,
 		"CreatedDate": o.clock(), "LastModifiedDate": o.clock(), "SystemModstamp": o.clock(),
-	})
+	}))
 	return nil
 }
 

@@ -43,7 +43,7 @@ func (o *Org) checkValue(f *Field, value any) (any, *RowError) {
 		if f.Type == "reference" {
 			return o.checkReference(f, v)
 		}
-		return v, checkText(f, v)
+		return value, checkText(f, v)
 	case float64:
 		if f.Type == "int" {
 			return v, nil
@@ -54,21 +54,22 @@ func (o *Org) checkValue(f *Field, value any) (any, *RowError) {
 			return nil, rowError("NUMBER_OUTSIDE_VALID_RANGE", []string{f.Name},
 				"%s: value outside of valid range on numeric field: %s", f.Label, formatNumber(f, v))
 		}
-		return rounded, nil
+		if rounded != v {
+			return rounded, nil
+		}
 	}
 	return value, nil
 }
 
 func checkText(f *Field, s string) *RowError {
-	fields := []string{f.Name}
 	switch {
 	case f.Type == "picklist" && f.Restricted && !slices.Contains(f.Picklist, s):
-		return rowError("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", fields,
+		return rowError("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", []string{f.Name},
 			"%s: bad value for restricted picklist field: %s", f.Label, s)
 	case f.Type == "email" && !looksLikeEmail(s):
-		return rowError("INVALID_EMAIL_ADDRESS", fields, "%s: invalid email address: %s", f.Label, s)
-	case f.Length > 0 && units(s) > f.Length:
-		return rowError("STRING_TOO_LONG", fields, "%s: data value too large: %s (max length=%d)", f.Label, s, f.Length)
+		return rowError("INVALID_EMAIL_ADDRESS", []string{f.Name}, "%s: invalid email address: %s", f.Label, s)
+	case f.Length > 0 && len(s) > f.Length && units(s) > f.Length:
+		return rowError("STRING_TOO_LONG", []string{f.Name}, "%s: data value too large: %s (max length=%d)", f.Label, s, f.Length)
 	}
 	return nil
 }
@@ -88,10 +89,10 @@ func looksLikeEmail(s string) bool {
 }
 
 // checkRequired refuses a record without one of its required fields.
-func checkRequired(o *object, fields map[string]any) *RowError {
+func checkRequired(o *object, slots []any) *RowError {
 	var missing []string
 	for _, f := range o.fields {
-		if (f.Createable || f.Updateable) && !f.Nillable && fields[f.Name] == nil && f.Type != "reference" {
+		if (f.Createable || f.Updateable) && !f.Nillable && slots[f.slot] == nil && f.Type != "reference" {
 			missing = append(missing, f.Name)
 		}
 	}
@@ -115,12 +116,13 @@ func (o *Org) checkReference(f *Field, id string) (string, *RowError) {
 }
 
 // checkUnique refuses a value that another record has.
-func (t *table) checkUnique(self *record, fields map[string]any) *RowError {
+func (t *table) checkUnique(self *record, slots []any) *RowError {
 	for _, f := range t.object.fields {
-		if !f.Unique || fields[f.Name] == nil {
+		v := slots[f.slot]
+		if !f.Unique || v == nil || self != nil && self.slots[f.slot] == v {
 			continue
 		}
-		for _, other := range t.find(f, fields[f.Name]) {
+		for _, other := range t.find(f, v) {
 			if other != self {
 				return rowError("DUPLICATE_VALUE", nil,
 					"duplicate value found: %s duplicates value on record with id: %s", f.Name, other.id)
@@ -131,9 +133,9 @@ func (t *table) checkUnique(self *record, fields map[string]any) *RowError {
 }
 
 // checkRules asks the object's validation rules.
-func checkRules(o *object, before, after map[string]any) *RowError {
+func checkRules(o *object, before, after []any) *RowError {
 	for _, rule := range o.Rules {
-		if rule.Broken(before, after) {
+		if !rule.Inactive && rule.Broken(Values{o, before}, Values{o, after}) {
 			var fields []string
 			if rule.Field != "" {
 				fields = []string{rule.Field}

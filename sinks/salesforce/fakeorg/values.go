@@ -52,11 +52,13 @@ func formatNumber(f *Field, v float64) string {
 // type, not the limits: a wrong type spoils a request, a wrong size a row.
 func convert(f *Field, v any) (any, error) {
 	if s, ok := v.(string); ok {
-		s = strings.TrimSpace(s)
-		if s == "" {
+		trimmed := strings.TrimSpace(s)
+		if trimmed == "" {
 			return nil, nil
 		}
-		v = s
+		if len(trimmed) < len(s) {
+			v = trimmed
+		}
 	}
 	if v == nil {
 		return nil, nil
@@ -134,16 +136,16 @@ func toInt(v any) (any, error) {
 	return n, nil
 }
 
-func toText(v any) (any, error) {
-	switch v := v.(type) {
+func toText(value any) (any, error) {
+	switch v := value.(type) {
 	case string:
-		return v, nil
+		return value, nil
 	case json.Number:
 		return v.String(), nil
 	case bool:
 		return strconv.FormatBool(v), nil
 	}
-	return nil, mismatch(v)
+	return nil, mismatch(value)
 }
 
 // toTime reads ISO 8601. A time without a zone is refused, as the API does; fractions of a second are not kept.

@@ -1,0 +1,414 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"scored/pipeline"
+	"scored/pipeline/policy"
+)
+
+// each answers every key with the same status and class.
+func each(status pipeline.Status, class pipeline.Class) func(string) pipeline.Outcome {
+	return func(key string) pipeline.Outcome {
+		return pipeline.Outcome{Key: key, Status: status, Class: class, Code: "X"}
+	}
+}
+
+func TestEveryStatusHasItsCountAndItsEnd(t *testing.T) {
+	one := func(status pipeline.Status, class pipeline.Class) func(string) pipeline.Outcome {
+		return func(key string) pipeline.Outcome {
+			if key == "c" {
+				return each(status, class)(key)
+			}
+			return pipeline.Outcome{Key: key, Status: pipeline.Accepted}
+		}
+	}
+	tests := []struct {
+		name    string
+		answer  func(string) pipeline.Outcome
+		end     pipeline.End
+		counts  pipeline.Delivery
+		classes map[string]int
+	}{
+		{"a newer version is there: as it should be", one(pipeline.Stale, pipeline.Outdated), pipeline.OK,
+			pipeline.Delivery{Accepted: 4, Stale: 1}, map[string]int{"stale": 1}},
+		{"nothing but newer versions", each(pipeline.Stale, pipeline.Outdated), pipeline.OK,
+			pipeline.Delivery{Stale: 5}, map[string]int{"stale": 5}},
+		{"given back undone", one(pipeline.Unprocessed, pipeline.TryAgain), pipeline.Partial,
+			pipeline.Delivery{Accepted: 4, Unprocessed: 1}, map[string]int{"transient": 1}},
+		{"all given back undone", each(pipeline.Unprocessed, 0), pipeline.Failed, pipeline.Delivery{Unprocessed: 5}, nil},
+		{"locked to the end", one(pipeline.Retry, pipeline.TryAgain), pipeline.Partial,
+			pipeline.Delivery{Accepted: 4, Refused: 1}, map[string]int{"transient": 1}},
+		{"a converted lead", one(pipeline.Refused, pipeline.Terminal), pipeline.Partial,
+			pipeline.Delivery{Accepted: 4, Refused: 1}, map[string]int{"terminal": 1}},
+		{"no answer", one(pipeline.Unknown, 0), pipeline.Partial, pipeline.Delivery{Accepted: 4, Unknown: 1}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := runner(five(), newMemory(), &org{answer: tt.answer}).Run(t.Context(), pipeline.Request{AsOf: asOf})
+			if err != nil || s.End != tt.end {
+				t.Errorf("ended %s because %q, %v; want %s", s.End, s.Reason, err, tt.end)
+			}
+			want := tt.counts
+			want.Changes, want.Sent, want.APICalls = 5, 5, 3
+			if s.Delivery != want {
+				t.Errorf("counts\n got %+v\nwant %+v", s.Delivery, want)
+			}
+			if !reflect.DeepEqual(s.Targets[0].Classes, tt.classes) {
+				t.Errorf("classes %v, want %v", s.Targets[0].Classes, tt.classes)
+			}
+		})
+	}
+}
+
+// lying are sinks whose report of a request is not one of what they were given.
+var lying = []struct {
+	name   string
+	report func([]pipeline.Outcome) []pipeline.Outcome
+	says   string
+}{
+	{"twice in a report", func(o []pipeline.Outcome) []pipeline.Outcome { return append(o, o[0]) }, "twice"},
+	{"in a second report", func(o []pipeline.Outcome) []pipeline.Outcome {
+		if o[0].Key == "c" {
+			o[0].Key = "a"
+		}
+		return o
+	}, `"a" twice`},
+	{"a foreign key", func(o []pipeline.Outcome) []pipeline.Outcome {
+		return append(o, pipeline.Outcome{Key: "cc", Status: pipeline.Accepted})
+	}, `"cc" unasked`},
+	{"no status", func(o []pipeline.Outcome) []pipeline.Outcome {
+		o[len(o)-1].Status = 0
+		return o
+	}, "with status 0"},
+	{"a status that does not exist", func(o []pipeline.Outcome) []pipeline.Outcome {
+		o[0].Status = pipeline.NotSent + 1
+		return o
+	}, "with status 8"},
+}
+
+func TestAReportThatCannotBeTrueEndsTheDeliveryAndNothingOfItIsConfirmed(t *testing.T) {
+	for _, tt := range lying {
+		for _, deaf := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, deaf %t", tt.name, deaf), func(t *testing.T) {
+				ledger, sink := newMemory(), &org{deaf: deaf}
+				truthful := 0
+				sink.report = func(o []pipeline.Outcome) []pipeline.Outcome {
+					if sink.calls == 1 {
+						truthful = len(o)
+						return o
+					}
+					return tt.report(o)
+				}
+				s, err := runner(five(), ledger, sink).Run(t.Context(), pipeline.Request{AsOf: asOf})
+				if err == nil || !strings.Contains(err.Error(), tt.says) || !strings.Contains(pipeline.HintOf(err), "bug") {
+					t.Errorf("%v, hint %q", err, pipeline.HintOf(err))
+				}
+				if strings.Count(err.Error(), tt.says) != 1 {
+					t.Errorf("said more than once: %v", err)
+				}
+				if len(ledger.confirmed) != truthful || s.Accepted != truthful {
+					t.Errorf("confirmed %d, counted %d, want the %d of the truthful report", len(ledger.confirmed), s.Accepted, truthful)
+				}
+				if len(ledger.intents) != 5-truthful || s.Unknown != 5-truthful || s.NotSent != 0 {
+					t.Errorf("%d intents open, %d unknown: what was not confirmed may have been applied", len(ledger.intents), s.Unknown)
+				}
+				if !deaf && len(sink.written) != 4 {
+					t.Errorf("sent %v: a sink that hears the error stops", sink.written)
+				}
+			})
+		}
+	}
+}
+
+func TestReportsMayComeInAnyOrder(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		n := 1 + random.IntN(300)
+		var reported []pipeline.Outcome
+		sink := &org{report: func([]pipeline.Outcome) []pipeline.Outcome { return nil }}
+		source := &table{}
+		for i := range n {
+			source.rows = append(source.rows, row{fmt.Sprintf("k%03d", i), 1})
+			if random.IntN(5) > 0 {
+				reported = append(reported, pipeline.Outcome{Key: fmt.Sprintf("k%03d", i), Status: pipeline.Accepted})
+			}
+		}
+		random.Shuffle(len(reported), func(i, j int) { reported[i], reported[j] = reported[j], reported[i] })
+		all := len(reported)
+		sink.report = func([]pipeline.Outcome) []pipeline.Outcome {
+			some := reported[:min(len(reported), random.IntN(9))]
+			reported = reported[len(some):]
+			if sink.calls == (n+1)/2 {
+				some, reported = slices.Concat(some, reported), nil
+			}
+			return some
+		}
+		ledger := newMemory()
+		s, err := runner(source, ledger, sink).Run(t.Context(), pipeline.Request{AsOf: asOf})
+		if err != nil || s.Accepted != all || s.NotSent != n-all || len(ledger.confirmed) != all || len(ledger.intents) != 0 {
+			t.Fatalf("of %d changes %d were reported; %+v, %d confirmed, %v", n, all, s.Delivery, len(ledger.confirmed), err)
+		}
+	}
+}
+
+func TestCountsThatDoNotAddUpAreNoticed(t *testing.T) {
+	whole := pipeline.Delivery{Changes: 20, Deferred: 3, NotSent: 2, Sent: 15, Accepted: 10, Refused: 2, Stale: 1, Unprocessed: 1, Unknown: 1}
+	if err := whole.Check(); err != nil {
+		t.Error(err)
+	}
+	for name, spoil := range map[string]func(*pipeline.Delivery){
+		"a change without an end": func(d *pipeline.Delivery) { d.Changes++ },
+		"deferred and sent":       func(d *pipeline.Delivery) { d.Deferred++ },
+		"sent without an end":     func(d *pipeline.Delivery) { d.Sent, d.NotSent = d.Sent+1, d.NotSent-1 },
+		"stale and accepted":      func(d *pipeline.Delivery) { d.Stale++ },
+	} {
+		d := whole
+		spoil(&d)
+		if err := d.Check(); err == nil || !strings.Contains(pipeline.HintOf(err), "bug") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAGuardedTargetIsNotWaitedFor(t *testing.T) {
+	for _, guarded := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			ledger, sink := newMemory(), &org{guarded: guarded}
+			ledger.unsettled = time.Now()
+			start := time.Now()
+			if s, err := runner(five(), ledger, sink).Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || s.Accepted != 5 {
+				t.Fatal(s, err)
+			}
+			want := 30 * time.Second
+			if guarded {
+				want = 0
+			}
+			if got := time.Since(start); got != want {
+				t.Errorf("guarded %t: waited %s, want %s", guarded, got, want)
+			}
+		})
+	}
+}
+
+func TestALongDeliveryTellsHowFarItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		r := runner(many(20), newMemory(), &org{onRequest: func() { time.Sleep(25 * time.Second) }})
+		r.Log = slog.New(slog.NewJSONHandler(&log, nil))
+		if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for line := range strings.Lines(log.String()) {
+			if _, rest, found := strings.Cut(line, `"msg":"delivering",`); found {
+				told = append(told, rest)
+			}
+		}
+		want := []string{
+			`"run_id":"lead_scoring-20261122T131500Z-0","job":"lead_scoring","target":"org","done":6,"changes":18,"api_calls":3}` + "\n",
+			`"run_id":"lead_scoring-20261122T131500Z-0","job":"lead_scoring","target":"org","done":12,"changes":18,"api_calls":6}` + "\n",
+			`"run_id":"lead_scoring-20261122T131500Z-0","job":"lead_scoring","target":"org","done":18,"changes":18,"api_calls":9}` + "\n",
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("got %s", told)
+		}
+	})
+}
+
+func TestALeadThatLeftIsClearedOnceAndComesBack(t *testing.T) {
+	ledger, sink, source := newMemory(), &org{}, five()
+	r := runner(source, ledger, sink)
+	r.Decide = policy.Delta
+	r.Targets[0].Clear = true
+	all := source.rows
+	for i, step := range []struct {
+		name    string
+		rows    []row
+		sent    []string
+		cleared int
+	}{
+		{"first", all, []string{"a", "b", "c", "d", "e"}, 0},
+		{"c leaves, and a can't be scored", []row{{"a", math.NaN()}, {"b", 20}, {"d", 40}, {"e", 50}}, []string{"c"}, 1},
+		{"c stays away", []row{{"a", math.NaN()}, {"b", 20}, {"d", 40}, {"e", 50}}, nil, 0},
+		{"c is back, as it was", all, []string{"c"}, 0},
+	} {
+		source.rows, sink.written = step.rows, nil
+		s, err := r.Run(t.Context(), pipeline.Request{Trigger: pipeline.Scheduled, AsOf: asOf.Add(time.Duration(i) * time.Minute)})
+		if err != nil || !slices.Equal(sink.written, step.sent) || s.Cleared != step.cleared {
+			t.Errorf("%s: sent %v, cleared %d, want %v, %d; %v", step.name, sink.written, s.Cleared, step.sent, step.cleared, err)
+		}
+		if c := sink.changes["c"]; c.Clear != (step.cleared == 1 || i == 2) {
+			t.Errorf("%s: the org got %+v", step.name, c)
+		}
+	}
+	source.rows = all[1:]
+	r.Targets[0].Clear = false
+	if plan, err := r.DryRun(t.Context(), pipeline.Request{AsOf: asOf.Add(time.Hour)}); err != nil || len(plan.Targets[0].Changes) != 0 {
+		t.Errorf("a target that keeps scores: %+v, %v", plan, err)
+	}
+	r.Targets[0].Clear = true
+	if plan, err := r.DryRun(t.Context(), pipeline.Request{AsOf: asOf.Add(time.Hour)}); err != nil || len(plan.Targets[0].Changes) != 1 {
+		t.Errorf("a dry run clears, too: %+v, %v", plan, err)
+	}
+}
+
+func TestWhatIsInQuarantineIsNeitherSentNorAFaultOfTheRun(t *testing.T) {
+	ledger, sink := newMemory(), &org{}
+	r := runner(five(), ledger, sink)
+	r.Decide = policy.Delta
+	for key, until := range map[string]time.Time{"b": pipeline.Never, "c": time.Now().Add(time.Hour), "d": time.Now().Add(-time.Hour)} {
+		ledger.confirmed[key] = pipeline.Confirmed{Key: key, Score: 1, Grade: "A", Model: "m", Until: until}
+	}
+	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if err != nil || s.End != pipeline.OK || s.Quarantined != 2 || !slices.Equal(sink.written, []string{"a", "d", "e"}) {
+		t.Errorf("ended %s, %d in quarantine, sent %v, %v", s.End, s.Quarantined, sink.written, err)
+	}
+	for key, c := range ledger.confirmed {
+		c.Until, c.Score = pipeline.Never, 1
+		ledger.confirmed[key] = c
+	}
+	s, _ = r.Run(t.Context(), pipeline.Request{AsOf: asOf.Add(time.Hour)})
+	if s.End != pipeline.Failed || s.Reason != "the targets take none of the scores: all 5 are in quarantine" {
+		t.Errorf("ended %s because %q: nothing was delivered", s.End, s.Reason)
+	}
+	s, _ = r.Run(t.Context(), pipeline.Request{AsOf: asOf.Add(2 * time.Hour), Full: true})
+	if s.Quarantined != 5 {
+		t.Errorf("a full run sent what is never to be: %+v", s.Delivery)
+	}
+}
+
+func TestAFullRunSendsWhatWaitsInQuarantine(t *testing.T) {
+	ledger, sink := newMemory(), &org{}
+	ledger.confirmed["c"] = pipeline.Confirmed{Key: "c", Score: 1, Grade: "A", Model: "m", Until: time.Now().Add(time.Hour)}
+	r := runner(five(), ledger, sink)
+	r.Decide = policy.Delta
+	if s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf, Full: true}); err != nil || s.Accepted != 5 || s.Quarantined != 0 {
+		t.Errorf("%+v, %v", s.Delivery, err)
+	}
+}
+
+func TestAShortBudgetDefersTheSmallestChanges(t *testing.T) {
+	var log bytes.Buffer
+	ledger, sink := newMemory(), &org{usage: pipeline.Usage{Used: 790, Limit: 1000}}
+	ledger.spent, ledger.typical = 90, 3
+	r := runner(five(), ledger)
+	r.Targets = []pipeline.Target{whole(sink)}
+	r.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	var budget pipeline.Budget
+	r.RunsADay = 96
+	r.Ration = func(b pipeline.Budget, cost func(int) int, changes []pipeline.Change) []pipeline.Change {
+		budget = b
+		if cost(5) != 3 || len(changes) != 5 {
+			t.Errorf("5 changes cost %d, and %d are to be sent", cost(5), len(changes))
+		}
+		return changes[3:]
+	}
+	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
+	want := pipeline.Budget{Usage: sink.usage, Own: 91, Typical: 3, Runs: 96} // with the request that asked for the usage
+	if budget != want {
+		t.Errorf("budget %+v, want %+v", budget, want)
+	}
+	if err != nil || s.End != pipeline.Partial || s.Reason != "3 of 5 changes were deferred: the budget of requests is short" ||
+		!strings.Contains(s.Hint, "scored budget") {
+		t.Errorf("ended %s because %q, hint %q, %v", s.End, s.Reason, s.Hint, err)
+	}
+	if counts := (pipeline.Delivery{Changes: 5, Deferred: 3, Sent: 2, Accepted: 2, APICalls: 2}); s.Delivery != counts {
+		t.Errorf("counts %+v", s.Delivery)
+	}
+	if !slices.Equal(sink.written, []string{"d", "e"}) || slices.Contains(ledger.calls, "intend 5") {
+		t.Errorf("sent %v; the ledger was called %v", sink.written, ledger.calls)
+	}
+	if !strings.Contains(log.String(), `"deferred":3,"used":790,"limit":1000,"own":91,"typical":3,"runs":96`) {
+		t.Errorf("the log does not say it: %s", log.String())
+	}
+	r.Ration = nil
+	if s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || s.Accepted != 3 || s.Unchanged != 2 || s.End != pipeline.OK {
+		t.Errorf("what was deferred is due: %+v, %v", s.Delivery, err)
+	}
+}
+
+func TestWhatWasNotSentIsCountedEvenIfItCannotBeRecorded(t *testing.T) {
+	ledger, sink := newMemory(), &org{err: errors.New("503")}
+	ledger.confirms = []error{errors.New("disk full")}
+	source := &table{size: 1000}
+	for i := range 20_001 {
+		source.rows = append(source.rows, row{fmt.Sprintf("k%05d", i), 1})
+	}
+	s, err := runner(source, ledger, sink).Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if s.NotSent != 20_001 || !strings.Contains(err.Error(), "record what was not sent: disk full") || strings.Contains(err.Error(), "add up") {
+		t.Errorf("%d not sent, %v", s.NotSent, err)
+	}
+	if slices.Contains(ledger.calls, "confirm 10000") {
+		t.Error("a ledger that failed was called again")
+	}
+	ledger.calls = nil
+	if _, err := runner(source, ledger, sink).Run(t.Context(), pipeline.Request{AsOf: asOf}); err == nil || !slices.Equal(ledger.calls[4:], []string{
+		"confirm 10000", "confirm 10000", "confirm 1", "finish failed",
+	}) {
+		t.Errorf("the ledger was called %v, %v", ledger.calls, err)
+	}
+}
+
+func TestThatATargetHoldsSomethingNewerIsNoWarning(t *testing.T) {
+	for status, level := range map[pipeline.Status]string{pipeline.Stale: "INFO", pipeline.Refused: "WARN"} {
+		var log bytes.Buffer
+		r := runner(five(), newMemory(), &org{answer: each(status, 0)})
+		r.Log = slog.New(slog.NewJSONHandler(&log, nil))
+		if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || strings.Count(log.String(), `"level":"`+level+`","msg":"row not accepted"`) != 5 {
+			t.Errorf("%s: %v\n%s", status, err, log.String())
+		}
+	}
+}
+
+func TestABudgetThatCannotBeReadStopsTheDelivery(t *testing.T) {
+	sink := &org{usageErr: &pipeline.Problem{Class: pipeline.Exhausted, Err: errors.New("403")}}
+	r := runner(five(), newMemory())
+	r.Targets, r.Ration = []pipeline.Target{whole(sink)}, policy.NewRation(20)
+	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if pipeline.ClassOf(err) != pipeline.Exhausted || len(sink.written) != 0 || s.Targets[0].ErrClass != "exhausted" || s.NotSent != 5 {
+		t.Errorf("sent %v, %v, %+v", sink.written, err, s.Targets)
+	}
+}
+
+func TestARunWithoutChangesDoesNotAskForTheBudget(t *testing.T) {
+	sink, ledger := &org{}, newMemory()
+	r := runner(five(), ledger)
+	r.Targets, r.Ration = []pipeline.Target{whole(sink)}, policy.NewRation(20)
+	for _, calls := range []int{4, 4} {
+		if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || sink.calls != calls {
+			t.Errorf("%d requests, want %d; %v", sink.calls, calls, err)
+		}
+	}
+}
+
+func TestTheLogSaysWhatMendsAnError(t *testing.T) {
+	var log bytes.Buffer
+	sink := &org{answer: each(pipeline.Refused, pipeline.Rejected)}
+	down := &org{name: "down", preflight: &pipeline.Problem{Class: pipeline.Exhausted, Err: errors.New("403"), Hint: "wait"}}
+	r := runner(five(), newMemory(), sink, down)
+	r.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		`"msg":"row not accepted","run_id":"lead_scoring-20261122T131500Z-0","job":"lead_scoring","target":"org","key":"a","outcome":"refused","code":"X","fields":null,"err_class":"rejected"`,
+		`"msg":"the delivery did not end well","run_id":"lead_scoring-20261122T131500Z-0","job":"lead_scoring","target":"down","error":"403","err_class":"exhausted","hint":"wait"`,
+		`"err_class":"exhausted","hint":"wait"}`,
+	} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %s in\n%s", want, log.String())
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package policy
+
+import (
+	"sort"
+
+	"scored/pipeline"
+)
+
+// Plan says how many requests a run may use, and why. A target counts the requests of the last 24 hours; each one rolls off
+// after a day. Ceiling is what all clients together may have used without touching the reserve:
+//
+//	ceiling = limit - reserve % of the limit (rounded up)
+//	others  = used - own              the other clients' use, taken to go on as it is
+//	room    = ceiling - others        what a day leaves to our runs
+//	share   = room / runs             the even part of a run
+//	coming  = (runs - 1) * min(typical, share)
+//	run     = min(ceiling - used, room - coming), and not below 0
+//
+// The first of the two bounds keeps the window that ends at this moment under the ceiling, the second the one that ends
+// after the runs of the next 24 hours, when all of own has rolled off. In between the own use goes from one to the other
+// evenly. A run that finds the typical requests of all runs provided for may use whatever is left; one that does not has
+// its share.
+type Plan struct {
+	Ceiling  int // requests in 24 hours, of all clients
+	Others   int // used by others
+	Forecast int // others, and what our runs would like to use within 24 hours
+	Run      int // what this run may use
+	// Unlimited is set where the target's limit is unknown: nothing else says anything then.
+	Unlimited bool
+}
+
+// Short says whether the day is too short for what our runs usually take.
+func (p Plan) Short() bool { return !p.Unlimited && p.Forecast > p.Ceiling }
+
+// Allowance plans a run's requests with so many percent of the target's limit left to others.
+func Allowance(b pipeline.Budget, reserve int) Plan {
+	if b.Limit <= 0 {
+		return Plan{Unlimited: true}
+	}
+	own, runs := max(b.Own, 0), max(b.Runs, 1)
+	used := max(b.Used, own) // a target may count later than we do
+	p := Plan{Ceiling: b.Limit * (100 - reserve) / 100, Others: used - own}
+	p.Forecast = p.Others + runs*b.Typical
+	room := max(p.Ceiling-p.Others, 0)
+	coming := (runs - 1) * min(b.Typical, room/runs)
+	p.Run = max(min(p.Ceiling-used, room-coming), 0)
+	return p
+}
+
+// NewRation returns a [pipeline.Ration] that leaves so many percent of the target's limit to others. All changes go if the
+// run's [Allowance] pays for them; otherwise the largest: first those of the grade, a lead that had no score counting as one
+// that had 0 and no grade, and a cleared one likewise; then by how far the score moves; then in order of key.
+func NewRation(reserve int) pipeline.Ration {
+	return func(budget pipeline.Budget, cost func(changes int) int, changes []pipeline.Change) []pipeline.Change {
+		p := Allowance(budget, reserve)
+		if p.Unlimited {
+			return changes
+		}
+		affordable := sort.Search(len(changes), func(n int) bool { return cost(n+1) > p.Run })
+		return largest(changes, affordable)
+	}
+}
+
+// largest returns the n largest changes in their order.
+func largest(changes []pipeline.Change, n int) []pipeline.Change {
+	if n == len(changes) {
+		return changes
+	}
+	if n == 0 {
+		return nil
+	}
+	// There are few sizes: the changes are counted by size, and the smallest that is still sent is cut by order of key.
+	var count [sizes]int
+	for i := range changes {
+		count[size(&changes[i])]++
+	}
+	least, left := sizes-1, n
+	for count[least] < left {
+		left -= count[least]
+		least--
+	}
+	chosen := make([]pipeline.Change, 0, n)
+	for i := range changes {
+		switch s := size(&changes[i]); {
+		case s > least:
+			chosen = append(chosen, changes[i])
+		case s == least && left > 0:
+			chosen = append(chosen, changes[i])
+			left--
+		}
+	}
+	return chosen
+}
+
+// A score goes from 0 to 100, so it moves by one of so many steps, with or without its grade.
+const (
+	steps = 101
+	sizes = 2 * steps
+)
+
+// size orders changes by what they mean to a rep.
+func size(c *pipeline.Change) int {
+	var before pipeline.Confirmed
+	if c.Before != nil {
+		before = *c.Before
+	}
+	moved := min(max(c.Score.Score-before.Score, before.Score-c.Score.Score), steps-1)
+	if c.Grade != before.Grade {
+		return steps + moved
+	}
+	return moved
+}

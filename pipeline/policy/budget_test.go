@@ -1,0 +1,311 @@
+package policy_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"scored/pipeline"
+	"scored/pipeline/policy"
+)
+
+func budget(used, limit, own, typical, runs int) pipeline.Budget {
+	return pipeline.Budget{Usage: pipeline.Usage{Used: used, Limit: limit}, Own: own, Typical: typical, Runs: runs}
+}
+
+func TestAllowance(t *testing.T) {
+	tests := []struct {
+		name    string
+		budget  pipeline.Budget
+		reserve int
+		want    policy.Plan
+		short   bool
+	}{
+		{"nobody else, nothing used", budget(0, 1000, 0, 3, 96), 20, policy.Plan{Ceiling: 800, Forecast: 288, Run: 515}, false},
+		{"a usual day", budget(388, 1000, 288, 3, 96), 20, policy.Plan{Ceiling: 800, Others: 100, Forecast: 388, Run: 412}, false},
+		{"no reserve", budget(388, 1000, 288, 3, 96), 0, policy.Plan{Ceiling: 1000, Others: 100, Forecast: 388, Run: 612}, false},
+		{"all is reserved", budget(0, 1000, 0, 3, 96), 100, policy.Plan{Forecast: 288}, true},
+		{"a reserve that is no whole number is rounded up", budget(0, 101, 0, 1, 1), 10, policy.Plan{Ceiling: 90, Forecast: 1, Run: 90}, false},
+		{"others leave less than runs take: each has its share", budget(600, 1000, 0, 3, 96), 20,
+			policy.Plan{Ceiling: 800, Others: 600, Forecast: 888, Run: 10}, true}, // 200 = 95 x 2 + 10
+		{"what was used is not yet rolled off", budget(790, 1000, 288, 3, 96), 20, policy.Plan{Ceiling: 800, Others: 502, Forecast: 790, Run: 10}, false},
+		{"others are over the ceiling", budget(900, 1000, 100, 3, 96), 20, policy.Plan{Ceiling: 800, Others: 800, Forecast: 1088}, true},
+		{"others are beyond the limit", budget(1200, 1000, 100, 3, 96), 20, policy.Plan{Ceiling: 800, Others: 1100, Forecast: 1388}, true},
+		{"the target counts later than we do", budget(100, 1000, 300, 3, 96), 20, policy.Plan{Ceiling: 800, Forecast: 288, Run: 500}, false},
+		{"no schedule", budget(100, 1000, 0, 3, 0), 20, policy.Plan{Ceiling: 800, Others: 100, Forecast: 103, Run: 700}, false},
+		{"an unknown limit", budget(100, 0, 50, 3, 96), 20, policy.Plan{Unlimited: true}, false},
+	}
+	for _, tt := range tests {
+		if got := policy.Allowance(tt.budget, tt.reserve); got != tt.want || got.Short() != tt.short {
+			t.Errorf("%s: got %+v, short %t, want %+v, %t", tt.name, got, got.Short(), tt.want, tt.short)
+		}
+	}
+}
+
+// Whatever has been used and is to come: neither this moment's window nor the one a day from now passes the ceiling for
+// what this run is allowed.
+func TestTheForecastNeverPassesTheLimitLessTheReserve(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 5))
+	for range 200_000 {
+		b := budget(random.IntN(1500), 1+random.IntN(1200), random.IntN(600), random.IntN(12), random.IntN(200))
+		reserve := random.IntN(101)
+		p := policy.Allowance(b, reserve)
+		ceiling := int(math.Floor(float64(b.Limit) * float64(100-reserve) / 100))
+		used, others, runs := max(b.Used, b.Own), max(b.Used-b.Own, 0), max(b.Runs, 1)
+		if p.Run < 0 || p.Run > 0 && used+p.Run > ceiling {
+			t.Fatalf("%+v, reserve %d: %d now", b, reserve, p.Run)
+		}
+		// The runs that follow want the typical number, and have no more than an even part.
+		day := float64(others + p.Run)
+		for range runs - 1 {
+			day += math.Min(float64(b.Typical), math.Floor(float64(max(ceiling-others, 0))/float64(runs)))
+		}
+		if p.Run > 0 && day > float64(ceiling) {
+			t.Fatalf("%+v, reserve %d: %d now make %g in a day, above %d", b, reserve, p.Run, day, ceiling)
+		}
+		if even := max(ceiling-others, 0) / runs; used+even <= ceiling && p.Run < even {
+			t.Fatalf("%+v, reserve %d: %d is less than the even part %d", b, reserve, p.Run, even)
+		}
+	}
+}
+
+func hundreds(changes int) int { return (changes + 199) / 200 }
+
+func scored(key string, score int, grade string, before *pipeline.Confirmed) pipeline.Change {
+	return pipeline.Change{Score: pipeline.Score{Key: key, Score: score, Grade: grade}, Before: before}
+}
+
+func TestTheLargestChangesGoFirst(t *testing.T) {
+	at := func(score int, grade string) *pipeline.Confirmed {
+		return &pipeline.Confirmed{Score: score, Grade: grade, Model: model}
+	}
+	cleared := pipeline.Change{Score: pipeline.Score{Key: "k"}, Before: at(75, "B"), Clear: true}
+	unanswered := pipeline.Change{Score: pipeline.Score{Key: "l"}, Clear: true}
+	changes := []pipeline.Change{
+		scored("a", 50, "C", at(50, "C")), // the model only
+		scored("b", 55, "C", at(50, "C")),
+		scored("c", 95, "A", nil),
+		scored("d", 45, "C", at(50, "C")),
+		scored("e", 70, "B", at(69, "C")),
+		scored("f", 20, "D", at(90, "A")),
+		scored("g", 5, "D", nil),
+		scored("h", 50, "C", at(89, "C")),
+		cleared,
+		unanswered,
+	}
+	order := []string{"c", "k", "f", "g", "e", "h", "b", "d", "a", "l"}
+	one := func(changes int) int { return changes }
+	for n := range len(changes) + 3 {
+		want := slices.Sorted(slices.Values(order[:min(n, len(order))]))
+		var got []string
+		for _, c := range policy.NewRation(0)(budget(0, max(n, 1), 0, 0, 1), one, changes) {
+			got = append(got, c.Key)
+		}
+		if n > 0 && !slices.Equal(got, want) {
+			t.Errorf("%d: got %v, want %v", n, got, want)
+		}
+	}
+	if got := policy.NewRation(20)(budget(1000, 1000, 0, 0, 1), one, changes); len(got) != 0 {
+		t.Errorf("nothing is left, and %d go", len(got))
+	}
+	if got := policy.NewRation(20)(pipeline.Budget{}, one, changes); !reflect.DeepEqual(got, changes) {
+		t.Errorf("the limit is unknown, and %d of %d go", len(got), len(changes))
+	}
+}
+
+// larger says of two changes which a rep wants first, in words of its own.
+func larger(a, b pipeline.Change) bool {
+	graded := func(c pipeline.Change) bool {
+		return c.Before == nil && c.Grade != "" || c.Before != nil && c.Before.Grade != c.Grade
+	}
+	moved := func(c pipeline.Change) float64 {
+		if c.Before == nil {
+			return float64(c.Score.Score)
+		}
+		return math.Abs(float64(c.Score.Score - c.Before.Score))
+	}
+	if graded(a) != graded(b) {
+		return graded(a)
+	}
+	if moved(a) != moved(b) {
+		return moved(a) > moved(b)
+	}
+	return a.Key < b.Key
+}
+
+func FuzzRation(f *testing.F) {
+	f.Add([]byte("a lead, and another; some more of them, and a few that moved"), uint16(10), uint16(40), uint8(3), uint8(20))
+	f.Add([]byte{}, uint16(0), uint16(1), uint8(0), uint8(0))
+	f.Add([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, uint16(0), uint16(3), uint8(1), uint8(0))
+	f.Fuzz(func(t *testing.T, data []byte, used, limit uint16, per, reserve uint8) {
+		var changes []pipeline.Change
+		for i := 0; i+2 < len(data); i += 3 {
+			c := scored(fmt.Sprintf("k%06d", i), int(data[i])%101, string("ABCD"[data[i]/64]), nil)
+			if data[i+1] > 60 {
+				c.Before = &pipeline.Confirmed{Score: int(data[i+1]) % 101, Grade: string("ABCD"[data[i+2]%4])}
+			}
+			if data[i+2] > 250 {
+				c.Score, c.Clear = pipeline.Score{Key: c.Key}, true
+			}
+			changes = append(changes, c)
+		}
+		cost := func(n int) int { return (n + int(per)) / (int(per) + 1) }
+		b := budget(int(used), int(limit), int(used)/2, 1, 10)
+		percent := int(reserve) % 101
+		given := slices.Clone(changes)
+		got := policy.NewRation(percent)(b, cost, changes)
+		if !reflect.DeepEqual(changes, given) {
+			t.Fatal("what was given is not as it was")
+		}
+		p := policy.Allowance(b, percent)
+		switch {
+		case p.Unlimited:
+			if len(got) != len(changes) {
+				t.Fatalf("%d of %d go without a limit", len(got), len(changes))
+			}
+			return
+		case len(got) > 0 && cost(len(got)) > p.Run:
+			t.Fatalf("%d changes cost %d, and %d are allowed", len(got), cost(len(got)), p.Run)
+		case len(got) < len(changes) && cost(len(got)+1) <= p.Run:
+			t.Fatalf("%d changes go, and one more would fit", len(got))
+		}
+		chosen := map[string]bool{}
+		var least pipeline.Change
+		for i, c := range got {
+			chosen[c.Key] = true
+			if i > 0 && c.Key <= got[i-1].Key {
+				t.Fatal("out of order")
+			}
+			if i == 0 || larger(least, c) {
+				least = c
+			}
+		}
+		for _, c := range changes {
+			if !chosen[c.Key] && len(got) > 0 && larger(c, least) {
+				t.Fatalf("%+v is left out for %+v", c, least)
+			}
+		}
+	})
+}
+
+// day is an org that counts requests by the slot, and a job that delivers to it.
+type day struct {
+	t                *testing.T
+	random           *rand.Rand
+	keys             []string // of the leads
+	want, held       []int    // per lead: the score, and what the org has of it
+	own, others      []int    // per slot
+	limit, reserve   int
+	pending, skipped int // changes after the last run, and runs that sent nothing
+	least            int // requests of the run that made the fewest
+}
+
+func rolling(perSlot []int) (sum int) {
+	for _, n := range perSlot[max(len(perSlot)-96, 0):] {
+		sum += n
+	}
+	return sum
+}
+
+func grade(score int) string { return string("DCBA"[min(score/25, 3)]) }
+
+// slot lets others make requests and so many leads change, and then delivers.
+func (d *day) slot(others, changing int) {
+	d.others = append(d.others, others)
+	for range changing {
+		lead := d.random.IntN(len(d.want))
+		d.want[lead] = min(max(d.want[lead]+d.random.IntN(21)-10, 0), 100)
+	}
+	var changes []pipeline.Change
+	for lead, score := range d.want {
+		if before := d.held[lead]; before != score {
+			changes = append(changes, scored(d.keys[lead], score, grade(score), &pipeline.Confirmed{Score: before, Grade: grade(before)}))
+		}
+	}
+	recent := slices.Sorted(slices.Values(d.own[max(len(d.own)-96, 0):]))
+	typical := 0
+	if len(recent) > 0 {
+		typical = recent[len(recent)/2]
+	}
+	used := rolling(d.own[max(len(d.own)-95, 0):]) + rolling(d.others) // the slot of a day ago has rolled off
+	b := budget(used, d.limit, used-rolling(d.others), typical, 96)
+	sent := policy.NewRation(d.reserve)(b, hundreds, changes)
+	calls := hundreds(len(sent))
+	d.own = append(d.own, calls)
+	if ceiling := d.limit * (100 - d.reserve) / 100; calls > 0 && used+calls > ceiling {
+		d.t.Fatalf("slot %d: %d requests on top of %d pass %d", len(d.own), calls, used, ceiling)
+	}
+	d.least = min(d.least, calls)
+	if calls == 0 && len(changes) > 0 {
+		d.skipped++
+	}
+	var small, large pipeline.Change // the smallest that goes, the largest that stays
+	next := 0
+	for _, c := range changes {
+		if next < len(sent) && sent[next].Key == c.Key {
+			if next++; small.Key == "" || larger(small, c) {
+				small = c
+			}
+		} else if large.Key == "" || larger(c, large) {
+			large = c
+		}
+	}
+	if small.Key != "" && large.Key != "" && larger(large, small) {
+		d.t.Fatalf("slot %d: %+v stays and %+v goes", len(d.own), large, small)
+	}
+	for _, c := range sent {
+		lead, _ := slices.BinarySearch(d.keys, c.Key)
+		d.held[lead] = c.Score.Score
+	}
+	d.pending = len(changes) - len(sent)
+}
+
+func TestADayOnWhichAnotherApplicationEatsTheBudget(t *testing.T) {
+	d := &day{t: t, random: rand.New(rand.NewPCG(9, 9)), want: make([]int, 10_000), held: make([]int, 10_000), limit: 2000, reserve: 20, least: math.MaxInt}
+	for lead := range d.want {
+		d.keys = append(d.keys, fmt.Sprintf("k%05d", lead))
+		d.want[lead] = d.random.IntN(101)
+		d.held[lead] = d.want[lead]
+	}
+	for range 96 { // a usual day: 9 or 10 requests a slot, and 2 of others
+		d.slot(2, 2000)
+	}
+	if own := rolling(d.own); d.pending != 0 || own < 700 || own > 1000 {
+		t.Fatalf("a usual day: %d requests, %d changes left", own, d.pending)
+	}
+	usual := rolling(d.own)
+	d.least = math.MaxInt
+	for range 96 { // the other application eats more and more of what there was
+		d.slot(10, 2000)
+	}
+	if d.pending == 0 || d.skipped > 0 || d.least < 1 || rolling(d.own) >= usual {
+		t.Errorf("a short day: %d requests, %d at least, %d runs sent nothing, %d changes left", rolling(d.own), d.least, d.skipped, d.pending)
+	}
+	if sum := rolling(d.own) + rolling(d.others); sum > 1600 {
+		t.Errorf("%d requests in all", sum)
+	}
+	for range 97 { // it has done
+		d.slot(2, 2000)
+	}
+	if d.pending != 0 {
+		t.Errorf("%d changes were not caught up", d.pending)
+	}
+}
+
+func BenchmarkRation(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 1))
+	changes := make([]pipeline.Change, 1_000_000)
+	for i := range changes {
+		changes[i] = scored(fmt.Sprintf("k%07d", i), random.IntN(101), "B", &pipeline.Confirmed{Score: random.IntN(101), Grade: "B"})
+	}
+	ration := policy.NewRation(20)
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := ration(budget(0, 3000, 0, 10, 96), hundreds, changes); len(got) == 0 || len(got) == len(changes) {
+			b.Fatal(len(got))
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// unsentBlock is how many changes that were not sent are recorded at once.
+	unsentBlock = 10_000
+	// telling is how often a long delivery says how far it is.
+	telling = time.Minute
+)
+
+// write records intents before the first request, and confirmations after each. It settles every intent whose end is
+// known, also when it is told to stop.
+func (d *delivery) write(ctx context.Context, model string, changes []Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := d.Ledger.Intend(ctx, d.run, d.name(), model, changes); err != nil {
+		return fmt.Errorf("record intents: %w", err)
+	}
+	d.begun = true
+	book := newBook(changes)
+	told := time.Now()
+	d.progress("deliver to "+d.name(), 0, len(changes))
+	err := d.target.Sink.Write(ctx, d.run, model, changes, func(outcomes []Outcome) error {
+		if err := d.confirm(ctx, book, outcomes); err != nil {
+			return err
+		}
+		d.progress("deliver to "+d.name(), book.count, len(changes))
+		if time.Since(told) >= telling {
+			told = time.Now()
+			d.log.Info("delivering", "done", book.count, "changes", len(changes), "api_calls", d.target.Sink.Calls()-d.calls)
+		}
+		return nil
+	})
+	if book.wrong != nil && !errors.Is(err, book.wrong) {
+		err = errors.Join(err, book.wrong)
+	}
+	return errors.Join(err, d.unreported(ctx, book))
+}
+
+// confirm counts outcomes and records them.
+func (d *delivery) confirm(ctx context.Context, book *book, outcomes []Outcome) error {
+	if err := book.enter(outcomes); err != nil {
+		return err
+	}
+	// Counted before it is recorded: a row that the ledger can't confirm is one that was sent all the same.
+	for _, o := range outcomes {
+		d.counts.count(o)
+		d.keep(o)
+	}
+	if err := d.Ledger.Confirm(context.WithoutCancel(ctx), d.run, d.name(), outcomes); err != nil {
+		return fmt.Errorf("record confirmations: %w", err)
+	}
+	return nil
+}
+
+// keep remembers what an operator wants to know of a single row.
+func (d *delivery) keep(o Outcome) {
+	if o.Status == Accepted && !o.Created {
+		return
+	}
+	d.refused = append(d.refused, RefusedRow{Target: d.name(), Outcome: o})
+	if o.Status == Accepted || o.Class == 0 {
+		return
+	}
+	if d.classes == nil {
+		d.classes = map[string]int{}
+	}
+	d.classes[o.Class.String()]++
+}
+
+// unreported records what the sink did not report: it was not sent. A sink whose word was wrong is not believed that,
+// either: its rows stay open, as they may have been applied.
+func (d *delivery) unreported(ctx context.Context, book *book) error {
+	status := NotSent
+	if book.wrong != nil {
+		status = Unknown
+	}
+	var err error
+	for outcomes := range book.rest(status, unsentBlock) {
+		for _, o := range outcomes {
+			d.counts.count(o)
+		}
+		if err != nil {
+			continue
+		}
+		if err = d.Ledger.Confirm(context.WithoutCancel(ctx), d.run, d.name(), outcomes); err != nil {
+			err = fmt.Errorf("record what was not sent: %w", err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,190 @@
+package salesforce
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/simpleforce/simpleforce"
+
+	"scored/pipeline"
+)
+
+// The states of a Bulk job. From the last three it does not move.
+const (
+	jobOpen       = "Open"
+	jobUploaded   = "UploadComplete"
+	jobInProgress = "InProgress"
+	jobComplete   = "JobComplete"
+	jobFailed     = "Failed"
+	jobAborted    = "Aborted"
+)
+
+// job is what the org says of a Bulk job.
+type job struct {
+	ID         string `json:"id"`
+	State      string `json:"state"`
+	Object     string `json:"object"`
+	Operation  string `json:"operation"`
+	ExternalID string `json:"externalIdFieldName"`
+	CreatedBy  string `json:"createdById"`
+	Created    string `json:"createdDate"`
+	Processed  int    `json:"numberRecordsProcessed"` // those that failed among them
+	Failed     int    `json:"numberRecordsFailed"`
+	Message    string `json:"errorMessage"` // may echo data
+}
+
+// over tells whether the org has done with the job.
+func (j *job) over() bool {
+	return j.State == jobComplete || j.State == jobFailed || j.State == jobAborted
+}
+
+// keyColumn is the column by which its rows are told apart.
+func (j *job) keyColumn() string {
+	if j.Operation == Update.String() {
+		return "Id"
+	}
+	return j.ExternalID
+}
+
+// trouble is the error of a job that is over and was not completed.
+func (j *job) trouble() error {
+	problem := func(class pipeline.Class, what, hint string) error {
+		return &pipeline.Problem{Class: class, Err: fmt.Errorf("job %s %s", j.ID, what), Hint: hint}
+	}
+	code, _, _ := strings.Cut(j.Message, ":")
+	code = strings.TrimSpace(code)
+	switch {
+	case j.State == jobComplete:
+		return nil
+	case j.State == jobAborted:
+		return problem(pipeline.TryAgain, "was aborted in the org", "ask whoever looks after Bulk Data Load Jobs in Setup")
+	case code == "ExceededQuota":
+		return problem(pipeline.Exhausted, "failed: ExceededQuota", "Bulk API jobs use up the org's batches of 24 hours: see them in Setup")
+	case code == "InvalidBatch":
+		return problem(pipeline.Configuration, "failed: InvalidBatch",
+			"run scored check; Bulk Data Load Jobs in Setup shows which column the org does not take")
+	default:
+		return problem(pipeline.TryAgain, "failed: "+plainCode(code), "Bulk Data Load Jobs in Setup shows the job's message")
+	}
+}
+
+// lastly makes Bulk requests that must not be cut off: ctx was made by outlive, and nothing outlives it.
+type lastly bool
+
+// jobsPath is the resource of jobs.
+func (s *Sink) jobsPath() string { return "services/data/v" + s.cfg.APIVersion + "/jobs/ingest" }
+
+// createJob makes a job and returns its id.
+func (s *Sink) createJob(ctx context.Context) (id string, err error) {
+	settings := map[string]string{"object": s.cfg.Object, "operation": s.cfg.Operation.String(), "contentType": "CSV",
+		"lineEnding": "LF", "columnDelimiter": "COMMA"}
+	if s.cfg.Operation == Upsert {
+		settings["externalIdFieldName"] = s.cfg.ExternalID
+	}
+	body, _ := json.Marshal(settings) // strings always marshal
+	err = s.call(ctx, func(c *simpleforce.Client) error {
+		j, err := s.askJob(c, http.MethodPost, s.jobsPath(), body)
+		if err == nil && j.State != jobOpen {
+			err = garbled("a new job that is not open")
+		}
+		id = j.ID
+		return err
+	})
+	return id, err
+}
+
+// readJob asks for a job's state.
+func (s *Sink) readJob(ctx context.Context, parting lastly, id string) (j *job, err error) {
+	err = s.exchange(ctx, bool(parting), func(c *simpleforce.Client) error {
+		j, err = s.askJob(c, http.MethodGet, s.jobsPath()+"/"+id, nil)
+		if err == nil && !sameRecord(j.ID, id) {
+			err = garbled("another job")
+		}
+		return err
+	})
+	return j, err
+}
+
+// moveJob asks for another state of a job: UploadComplete or Aborted.
+func (s *Sink) moveJob(ctx context.Context, parting lastly, id, state string) error {
+	body, _ := json.Marshal(map[string]string{"state": state}) // strings always marshal
+	return s.exchange(ctx, bool(parting), func(c *simpleforce.Client) error {
+		_, err := s.askJob(c, http.MethodPatch, s.jobsPath()+"/"+id, body)
+		return err
+	})
+}
+
+// deleteJob tidies a job up that is over. If that fails the org does it within days.
+func (s *Sink) deleteJob(ctx context.Context, id string) {
+	err := s.call(ctx, func(c *simpleforce.Client) error {
+		_, err := c.ApexREST(http.MethodDelete, s.jobsPath()+"/"+id, nil)
+		return err
+	})
+	if err != nil {
+		s.log.Warn("a finished job could not be deleted in the org", "job_id", id, "reason", err.Error())
+	}
+}
+
+// askJob makes a request that is answered with a job.
+func (s *Sink) askJob(c *simpleforce.Client, method, path string, body []byte) (*job, error) {
+	answer, err := c.ApexREST(method, path, bytes.NewReader(body))
+	if err != nil {
+		return &job{}, err
+	}
+	var j job
+	if err := json.Unmarshal(answer, &j); err != nil || !isID(j.ID) || j.State == "" {
+		return &job{}, garbled("no description of a job")
+	}
+	return &j, nil
+}
+
+// maxPoll is the longest wait between two looks at a job.
+const maxPoll = 15 * time.Second
+
+// await looks at a job until it is over, ever less often.
+func (s *Sink) await(ctx context.Context, id string) (*job, error) {
+	for wait := s.cfg.FirstPoll; ; wait = nextPoll(wait) {
+		if err := pause(ctx, wait*9/10+rand.N(wait/5+1)); err != nil {
+			return nil, err
+		}
+		j, err := s.readJob(ctx, false, id)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("ask for job %s: %w", id, err)
+		case j.over():
+			return j, nil
+		case j.State != jobUploaded && j.State != jobInProgress:
+			return nil, &pipeline.Problem{Class: pipeline.TryAgain, Err: fmt.Errorf("job %s went back to another state", id),
+				Hint: "see Bulk Data Load Jobs in Setup"}
+		}
+		s.log.Debug("the org works on a job", "job_id", id, "state", j.State, "rows", j.Processed)
+	}
+}
+
+// nextPoll is the wait after wait.
+func nextPoll(wait time.Duration) time.Duration { return min(wait*3/2+1, max(maxPoll, wait)) }
+
+// pause waits, or returns why ctx ended.
+func pause(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// uncertain says that a request may have been applied although it failed.
+func uncertain(err error) bool {
+	f, ok := errors.AsType[*failure](err)
+	return ok && f.uncertain
+}

@@ -1,0 +1,179 @@
+package salesforce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"scored/pipeline"
+)
+
+// part is the part of a delivery that one job has.
+type part struct {
+	*bulk
+	id     string
+	lo, hi int // of changes; those of them that no upload can carry, or that were done before, are not in the job
+	sent   int
+	left   int // of sent: in no result yet
+
+	refused int               // of sent
+	mapping *pipeline.Outcome // the first refusal that is the mapping's fault
+}
+
+// send brings changes to the org, from an index on and as many as fit into an upload, and returns the index of the first that
+// did not. Until the job is closed it is called off when something fails, and nothing was changed; from then on it is the
+// org's: whatever remains open of it is Unknown, and the journal keeps it.
+func (d *bulk) send(ctx context.Context, from int) (to int, err error) {
+	parting, cancel := outlive(ctx)
+	defer cancel()
+	id, err := d.create(ctx, parting)
+	if err != nil {
+		return from, fmt.Errorf("create a job: %w", err)
+	}
+	up, err := d.put(ctx, d.jobsPath()+"/"+id+"/batches", func() *upload { return d.newUpload(from) })
+	if err == nil {
+		err = ctx.Err() // the org has not begun
+	}
+	if err != nil {
+		d.callOff(parting, d.run.ID, id)
+		return from, fmt.Errorf("upload to job %s: %w", id, err)
+	}
+	p := &part{bulk: d, id: id, lo: from, hi: up.at, sent: up.rows, left: up.rows}
+	d.log.Info("uploaded to a Bulk job", "run_id", d.run.ID, "job_id", id, "rows", up.rows, "bytes", up.bytes)
+	if err := p.start(ctx, parting); err != nil {
+		return from, fmt.Errorf("close job %s: %w", id, err)
+	}
+	return p.hi, p.settle(ctx)
+}
+
+// create makes a job, with a note before and behind. A creation without an answer left nothing but, perhaps, an empty job,
+// which is looked for at once.
+func (d *bulk) create(ctx, parting context.Context) (id string, err error) {
+	journal, since := d.cfg.Journal, time.Now()
+	if err := journal.Creating(ctx, d.run.ID); err != nil {
+		return "", fmt.Errorf("note it before: %w", err)
+	}
+	if id, err = d.createJob(ctx); err != nil {
+		found := 0
+		if uncertain(err) {
+			var listed error
+			if found, listed = d.callOffOrphans(parting, true, since); listed != nil {
+				d.log.Warn("a job may stand open in the org until a later run finds it", "run_id", d.run.ID, "reason", listed.Error())
+			}
+		}
+		if found > 0 || !uncertain(err) {
+			err = errors.Join(err, journal.Closed(context.WithoutCancel(ctx), d.run.ID, ""))
+		}
+		return "", err
+	}
+	if err := journal.Created(context.WithoutCancel(ctx), d.run.ID, id); err != nil {
+		d.callOff(parting, d.run.ID, id)
+		return "", fmt.Errorf("note job %s: %w", id, err)
+	}
+	return id, nil
+}
+
+// start closes the upload, after which the org works on it.
+func (p *part) start(ctx, parting context.Context) error {
+	err := p.moveJob(ctx, false, p.id, jobUploaded)
+	if err == nil {
+		return nil
+	}
+	untouched := !uncertain(err)
+	if j, asked := p.readJob(parting, true, p.id); asked == nil {
+		switch {
+		case j.State != jobOpen && j.State != jobAborted, j.Processed > 0:
+			return nil // the request did arrive
+		case j.State == jobAborted:
+			err = j.trouble()
+		}
+		untouched = p.callOff(parting, p.run.ID, p.id) || untouched
+	}
+	if untouched {
+		return err
+	}
+	return errors.Join(err, p.giveUp(p.lo, p.hi))
+}
+
+// callOff aborts a job that was not closed, and tells whether it is certain that it changed nothing. If it is not, the
+// journal keeps the job.
+func (s *Sink) callOff(parting context.Context, run, id string) bool {
+	moved := s.moveJob(parting, true, id, jobAborted)
+	j, err := s.readJob(parting, true, id)
+	switch {
+	case err == nil && j.State == jobAborted && j.Processed == 0:
+		err = s.cfg.Journal.Closed(context.WithoutCancel(parting), run, id)
+	case err == nil:
+		err = fmt.Errorf("the job is %s", j.State)
+	}
+	if err != nil {
+		s.log.Warn("a job could not be called off: a later run will look after it", "run_id", run, "job_id", id,
+			"reason", errors.Join(moved, err).Error())
+	}
+	return err == nil
+}
+
+// settle waits for the job and reports what became of its rows.
+func (p *part) settle(ctx context.Context) error {
+	if err := p.refuseUnfit(p.lo, p.hi); err != nil {
+		return err
+	}
+	j, err := p.await(ctx, p.id)
+	if err == nil {
+		err = p.readResults(ctx, j, func() bool { return p.left > 0 }, p.take)
+	}
+	if err == nil && p.left > 0 {
+		err = p.unaccounted(fmt.Sprintf("%d of %d rows are in no result", p.left, p.sent))
+	}
+	if failed := p.giveUp(p.lo, p.hi); failed != nil {
+		return failed
+	}
+	if err != nil && !errors.Is(err, errUnaccounted) {
+		return err
+	}
+	err = errors.Join(j.trouble(), p.fault(), err)
+	if failed := p.cfg.Journal.Closed(context.WithoutCancel(ctx), p.run.ID, p.id); failed != nil {
+		return errors.Join(err, fmt.Errorf("note that job %s is done: %w", p.id, failed))
+	}
+	if err == nil { // one that went wrong stays for whoever wants to look at it
+		p.deleteJob(ctx, p.id)
+	}
+	return err
+}
+
+// errUnaccounted marks results that can't be of the rows that were sent.
+var errUnaccounted = errors.New("the results don't add up")
+
+func (p *part) unaccounted(what string) error {
+	return &pipeline.Problem{Err: fmt.Errorf("%w: %s", errUnaccounted, what),
+		Hint: "see the job in Bulk Data Load Jobs in Setup; the rows concerned are sent again by a later run"}
+}
+
+// take reports a row of the results. Each that was sent must be there once, and none else.
+func (p *part) take(key []byte, o pipeline.Outcome) error {
+	at, ok := p.find(key, p.lo, p.hi)
+	if !ok {
+		return p.unaccounted("a row that was not sent")
+	}
+	if p.done.has(at) {
+		return p.unaccounted("a row that is there twice, or was not sent")
+	}
+	p.left--
+	if o.Status == pipeline.Refused {
+		p.refused++
+		if p.mapping == nil && o.Class == pipeline.Configuration {
+			first := o // o itself would be on the heap for every row
+			p.mapping = &first
+		}
+	}
+	return p.report(at, o)
+}
+
+// fault returns the problem of a job of which no row was taken because of the mapping: no other will be.
+func (p *part) fault() error {
+	if p.mapping == nil || p.refused < p.sent {
+		return nil
+	}
+	return mappingProblem(p.mapping)
+}

@@ -1,0 +1,268 @@
+package salesforce_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"scored/pipeline"
+	"scored/sinks/salesforce"
+	"scored/sinks/salesforce/fakeorg"
+)
+
+// versions reads the versions of the keys.
+func (w *world) versions(keys []string) (map[string]int64, error) {
+	got := map[string]int64{}
+	err := w.sink.Versions(w.Context(), keys, func(key string, version int64) error {
+		if _, twice := got[key]; twice {
+			w.Errorf("%s was told twice", key)
+		}
+		got[key] = version
+		return nil
+	})
+	if err != nil {
+		fmt.Fprintln(w.logged, err, pipeline.HintOf(err))
+	}
+	return got, err
+}
+
+func keysOf(changes []pipeline.Change) (keys []string) {
+	for _, c := range changes {
+		keys = append(keys, c.Key)
+	}
+	return keys
+}
+
+func TestVersionsAreReadInBlocks(t *testing.T) {
+	for name, byID := range map[string]bool{"by external id": false, "by Id": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(o *fakeorg.Config, c *salesforce.Config) {
+				if byID {
+					updateByID(o, c)
+				}
+			})
+			changes := w.insert(1000, byID)
+			w.deliver(t.Context(), w.sink, changes[:700], nil).want(t, map[pipeline.Status]int{accepted: 700}, false, 0)
+			version := w.records()[changes[0].Key]["Lead_Score_Version__c"].(float64)
+			unknown := []string{"L-nobody", "x"}
+			if byID {
+				unknown = []string{"00QDn00000zzzzz", "no Id"}
+				changes[5].Key = changes[5].Key[:15]
+			}
+			got, err := w.versions(append(keysOf(changes), unknown...))
+			if err != nil || len(got) != 1000 {
+				t.Fatalf("%d keys, error %v", len(got), err)
+			}
+			for i, c := range changes {
+				if want := map[bool]int64{true: int64(version)}[i < 700]; got[c.Key] != want {
+					t.Errorf("%s has version %d, want %d", c.Key, got[c.Key], want)
+				}
+			}
+			queries := 0
+			for _, r := range w.org.Requests() {
+				if strings.HasSuffix(r.Path, "/query") {
+					queries++
+					if len(r.Path)+len(r.Query) > 9_000 {
+						t.Errorf("a URL of %d bytes", len(r.Path)+len(r.Query))
+					}
+				}
+			}
+			if queries < 2 || queries > 5 {
+				t.Errorf("%d queries", queries)
+			}
+			fmt.Fprintln(w.logged, len(got))
+		})
+	}
+}
+
+func TestKeysInAQueryAreEscaped(t *testing.T) {
+	w := newWorld(t, nil)
+	keys := []string{`it's`, `back\slash`, `both\'`, `') OR (Id != null`, "tab\tand\nline", "Größe 東京 🚗 & = + % #", strings.Repeat("'", 40)}
+	for _, key := range keys {
+		if _, err := w.org.Insert("Lead", map[string]any{"LastName": "Jane", "Company": "Acme", "Lead_Key__c": key,
+			"Lead_Score_Version__c": 7.0}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.insert(3, false)
+	for _, ask := range [][]string{keys, keys[3:4], {"', 'L000001"}} {
+		got, err := w.versions(ask)
+		want := map[string]int64{}
+		for _, key := range ask {
+			if slices.Contains(keys, key) {
+				want[key] = 7
+			}
+		}
+		if err != nil || !maps.Equal(got, want) {
+			t.Errorf("%q: %v, error %v", ask, got, err)
+		}
+	}
+}
+
+// A key is found as it was given, also where the org writes it in another case.
+func TestKeysAreFoundInAnotherCase(t *testing.T) {
+	w := newWorld(t, nil)
+	changes := w.insert(2, false)
+	w.deliver(t.Context(), w.sink, changes, nil)
+	got, err := w.versions([]string{"l000001", "L000002"})
+	if err != nil || len(got) != 2 || got["l000001"] == 0 || got["L000002"] == 0 {
+		t.Errorf("%v, error %v", got, err)
+	}
+}
+
+func TestReadingEnds(t *testing.T) {
+	w := newWorld(t, nil)
+	full := errors.New("disk full")
+	calls := 0
+	err := w.sink.Versions(t.Context(), keysOf(w.insert(5, false)), func(string, int64) error { calls++; return full })
+	if !errors.Is(err, full) || calls != 1 {
+		t.Errorf("error %v after %d calls", err, calls)
+	}
+	if err := w.sink.Versions(t.Context(), nil, nil); err != nil || w.requests("GET", "") != 1 {
+		t.Errorf("no keys need no request: %d; error %v", w.requests("GET", ""), err)
+	}
+}
+
+func TestWhatTheOrgHolds(t *testing.T) {
+	w := newWorld(t, func(_ *fakeorg.Config, c *salesforce.Config) { c.BulkThreshold = 2500 })
+	changes := w.insert(2500, false)
+	w.deliver(t.Context(), w.sink, changes[:2300], nil).want(t, map[pipeline.Status]int{accepted: 2300}, false, 0)
+	cleared := []pipeline.Change{{Score: pipeline.Score{Key: changes[0].Key}, Clear: true}}
+	if err := w.sink.Write(t.Context(), &pipeline.Run{Version: 1 << 51}, model, cleared, func([]pipeline.Outcome) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	edit := func(key int, fields map[string]any) {
+		for _, r := range w.org.Records("Lead") {
+			if r.Fields["Lead_Key__c"] == changes[key].Key {
+				if err := w.org.Update("Lead", r.ID, fields); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	edit(1, map[string]any{"Lead_Grade__c": nil})
+	edit(2, map[string]any{"Lead_Key__c": nil})
+	before := w.requests("GET", "/query")
+
+	got := map[string]pipeline.Held{}
+	for h, err := range w.sink.Held(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[h.Key] = h
+	}
+	if len(got) != 2299 || w.requests("GET", "/query")-before != 2 {
+		t.Errorf("%d records in %d pages", len(got), w.requests("GET", "/query")-before)
+	}
+	for i, c := range changes[:2300] {
+		h, there := got[c.Key]
+		switch {
+		case i == 2: // it has lost its key
+			if there {
+				t.Errorf("%+v", h)
+			}
+		case i < 2:
+			if h.Version == 0 || h.Whole || h.Score != 0 || h.Grade != "" || h.Model != "" {
+				t.Errorf("%+v", h)
+			}
+		default:
+			if want := (pipeline.Held{Key: c.Key, Score: c.Score.Score, Grade: c.Grade, Model: model, Version: h.Version, Whole: true}); h != want || h.Version == 0 {
+				t.Fatalf("%+v, want %+v", h, want)
+			}
+		}
+	}
+	before = w.requests("GET", "/query")
+	for range w.sink.Held(t.Context()) {
+		break
+	}
+	if n := w.requests("GET", "/query") - before; n != 1 {
+		t.Errorf("%d pages for who wanted one record", n)
+	}
+}
+
+// Without fields for grade and model what is held says nothing of them; without one for the version nothing can be read.
+func TestWhatIsNotMappedIsNotRead(t *testing.T) {
+	w := newWorld(t, func(_ *fakeorg.Config, c *salesforce.Config) {
+		c.Fields = []salesforce.Field{{Field: "Lead_Score__c", Value: salesforce.Score}, {Field: "Lead_Score_Version__c", Value: salesforce.Version}}
+	})
+	if err := w.sink.Write(t.Context(), &pipeline.Run{Version: 5, Started: time.Now()}, model, w.insert(2, false),
+		func([]pipeline.Outcome) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for h, err := range w.sink.Held(t.Context()) {
+		if n++; err != nil || h.Whole || h.Version != 5 {
+			t.Errorf("%+v, error %v", h, err)
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d records", n)
+	}
+	unversioned := newWorld(t, func(_ *fakeorg.Config, c *salesforce.Config) { c.Fields = c.Fields[:1] })
+	_, err := unversioned.versions([]string{"L000001"})
+	for _, held := range unversioned.sink.Held(t.Context()) {
+		err = errors.Join(err, held)
+	}
+	if pipeline.ClassOf(err) != pipeline.Configuration || strings.Count(err.Error(), "no field is mapped to version") != 2 || unversioned.requests("", "") != 0 {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAnswersThatAreNoScores(t *testing.T) {
+	record := func(fields string) string { return `{"totalSize":1,"done":true,"records":[{` + fields + `}]}` }
+	for _, c := range []struct {
+		name, body string
+		class      pipeline.Class
+		held       *pipeline.Held // nil for an error
+	}{
+		{"a score of a person", record(`"Lead_Key__c":"a","Lead_Score_Version__c":7,"Lead_Score__c":55.5,"Lead_Grade__c":"A","Lead_Score_Model__c":"m"`),
+			0, &pipeline.Held{Key: "a", Version: 7}},
+		{"a score beyond", record(`"Lead_Key__c":"a","Lead_Score_Version__c":7,"Lead_Score__c":101,"Lead_Grade__c":"A","Lead_Score_Model__c":"m"`),
+			0, &pipeline.Held{Key: "a", Version: 7}},
+		{"a version beyond", record(`"Lead_Key__c":"a","Lead_Score_Version__c":1e300`), 0, &pipeline.Held{Key: "a", Version: 1 << 53}},
+		{"names in another case", record(`"LEAD_KEY__C":"a","lead_score_version__c":7,"lead_score__c":5,"lead_grade__c":"A","lead_score_model__c":"m"`),
+			0, &pipeline.Held{Key: "a", Version: 7, Score: 5, Grade: "A", Model: "m", Whole: true}},
+		{"no key", record(`"Lead_Score_Version__c":7`), pipeline.TryAgain, nil},
+		{"a key that is a number", record(`"Lead_Key__c":1,"Lead_Score_Version__c":7`), pipeline.TryAgain, nil},
+		{"a version that is a text", record(`"Lead_Key__c":"a","Lead_Score_Version__c":"Jane"`), pipeline.TryAgain, nil},
+		{"a score that is a text", record(`"Lead_Key__c":"a","Lead_Score_Version__c":7,"Lead_Score__c":"Jane"`), pipeline.TryAgain, nil},
+		{"a grade that is a list", record(`"Lead_Key__c":"a","Lead_Score_Version__c":7,"Lead_Score__c":1,"Lead_Grade__c":["Jane"]`), pipeline.TryAgain, nil},
+		{"a null record", `{"totalSize":1,"done":true,"records":[null]}`, pipeline.TryAgain, nil},
+		{"HTML", "<html>Jane", pipeline.TryAgain, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.org.Inject(fakeorg.Fault{Path: "/query", Status: 200, Body: c.body})
+			for h, err := range w.sink.Held(t.Context()) {
+				if (err == nil) != (c.held != nil) || err == nil && h != *c.held || pipeline.ClassOf(err) != c.class {
+					t.Errorf("%+v, error %v", h, err)
+				}
+				fmt.Fprintln(w.logged, err)
+			}
+		})
+	}
+}
+
+func TestUsageIsAskedForOnce(t *testing.T) {
+	w := newWorld(t, func(o *fakeorg.Config, _ *salesforce.Config) { o.DailyAPILimit = 100 })
+	w.org.SpendAPICalls(40)
+	for range 3 {
+		if u, err := w.sink.Usage(t.Context()); err != nil || u != (pipeline.Usage{Used: 41, Limit: 100}) {
+			t.Errorf("%+v, error %v", u, err)
+		}
+	}
+	w.deliver(t.Context(), w.sink, w.insert(201, false), nil)
+	u, err := w.sink.Usage(t.Context())
+	if err != nil || u.Used != 43 || u != w.sink.LastUsage() || w.requests("GET", "/limits") != 1 {
+		t.Errorf("%+v after %d requests, error %v", u, w.requests("GET", "/limits"), err)
+	}
+	other := w.newSink(w.config)
+	w.org.Inject(fakeorg.Fault{Path: "/limits", Status: 503, Body: "[]"})
+	if _, err := other.Usage(t.Context()); pipeline.ClassOf(err) != pipeline.TryAgain || !strings.HasPrefix(err.Error(), "read the org's API limits: ") {
+		t.Errorf("error %v", err)
+	}
+}
