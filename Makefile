@@ -20,7 +20,7 @@ TRAIN_FROM := 2025-12-01T00:00:00Z
 TRAIN_TO   := 2026-05-29T22:00:00Z
 TRAIN_STEP := 127h
 
-.PHONY: help build demo test test-go test-systemd test-python test-matrix test-sf lint fuzz bench bench-run bench-docs bench-go model example-bpic2012 testdata prepare node clean FORCE
+.PHONY: help build demo test test-go test-systemd test-python test-matrix test-sf lint fuzz bench bench-run bench-delivery bench-docs bench-go model example-bpic2012 testdata prepare node clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -75,6 +75,12 @@ bench-run: $(BENCH)/ready ## a run from PostgreSQL to decided changes: 1M rows, 
 	$(GO) build -trimpath -o build/bench/run ./cmd/bench/run
 	build/bench/run --work build/bench/whole --python $(BENCH)/bin/python \
 	  $(if $(QUICK),--rows 100000 --repetitions 1) | tee build/bench-run$(if $(QUICK),-quick).txt
+
+bench-delivery: $(BENCH)/ready ## changes to the emulated org, beside simple-salesforce: 1k to 1M of them, or 10k with QUICK=1; then the calls of a day
+	@mkdir -p build/bench
+	$(GO) build -trimpath -o build/bench/deliver ./cmd/bench/deliver
+	build/bench/deliver --python $(BENCH)/bin/python $(if $(QUICK),--most 10000) | tee build/bench-delivery$(if $(QUICK),-quick).txt
+	$(GO) test -count=1 -run TestADayTakesAtMost300Calls -v ./sinks/salesforce | grep calls | tee -a build/bench-delivery$(if $(QUICK),-quick).txt
 
 bench-docs: $(BENCH)/ready ## put what the last `make bench` printed into docs/benchmark.md; QUICK=1: the last quick one
 	cd python && ../$(BENCH)/bin/python -m bench.tables ../build/bench$(if $(QUICK),-quick).json \

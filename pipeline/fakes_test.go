@@ -126,6 +126,7 @@ type memory struct {
 	published   []string
 	aside       *memory
 	finish      error   // what Finish returns
+	foreign     error   // what CheckBound returns
 	confirms    []error // what the next calls of Confirm return
 }
 
@@ -154,6 +155,13 @@ func (m *memory) Begin(_ context.Context, job string, req pipeline.Request) (*pi
 
 func (m *memory) Bind(_ context.Context, _, _, id string) error {
 	m.calls = append(m.calls, "bind "+id)
+	return nil
+}
+
+func (m *memory) CheckBound(_ context.Context, _, target, id string) error {
+	if m.foreign != nil && target == "org" {
+		return fmt.Errorf("%s is another org: %w", id, m.foreign)
+	}
 	return nil
 }
 

@@ -98,7 +98,12 @@ func (o *org) take(run *pipeline.Run, c pipeline.Change) pipeline.Outcome {
 	return out
 }
 
-func (o *org) Resume(_ context.Context, confirm func(run string, outcomes []pipeline.Outcome) error) error {
+func (o *org) Resume(_ context.Context, check func(string) error, confirm func(run string, outcomes []pipeline.Outcome) error) error {
+	if len(o.left) > 0 {
+		if err := check("00D"); err != nil {
+			return err
+		}
+	}
 	for run, outcomes := range o.left {
 		o.calls++
 		if err := confirm(run, outcomes); err != nil {

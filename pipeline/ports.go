@@ -94,8 +94,9 @@ type Ready struct {
 // Resumer is a sink whose deliveries can go on at the target after the sender died.
 type Resumer interface {
 	// Resume finishes what earlier runs left at the target, if anything: it waits for it or calls it off, and hands the
-	// outcomes to confirm with the id of the run that sent them. Without anything left it makes no request.
-	Resume(ctx context.Context, confirm func(run string, outcomes []Outcome) error) error
+	// outcomes to confirm with the id of the run that sent them. Without anything left it makes no request; otherwise it
+	// touches nothing before check has agreed to the target's identity.
+	Resume(ctx context.Context, check func(identity string) error, confirm func(run string, outcomes []Outcome) error) error
 }
 
 // Meter is a sink whose target counts requests by the day.
@@ -143,6 +144,8 @@ type Ledger interface {
 	Begin(ctx context.Context, job string, req Request) (*Run, error)
 	// Bind ties the job's records of a target to the target's identity, or refuses if they belong to another.
 	Bind(ctx context.Context, job, target, identity string) error
+	// CheckBound says whether Bind would refuse; it changes nothing.
+	CheckBound(ctx context.Context, job, target, identity string) error
 	// Confirmed yields, in ascending order of key, what the target confirmed or may have received.
 	Confirmed(ctx context.Context, job, target string) iter.Seq2[Confirmed, error]
 	// Shape records how scores are written to a target (its object and mapping, as one text). If that differs from the

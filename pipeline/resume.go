@@ -15,7 +15,8 @@ func (d *delivery) resume(ctx context.Context) {
 	}
 	d.progress("finish what was left at "+d.name(), 0, 0)
 	left := map[string]*Delivery{}
-	err := d.target.Resumer.Resume(ctx, func(run string, outcomes []Outcome) error {
+	ours := func(identity string) error { return d.Ledger.CheckBound(ctx, d.Job, d.name(), identity) }
+	err := d.target.Resumer.Resume(ctx, ours, func(run string, outcomes []Outcome) error {
 		if left[run] == nil {
 			left[run] = &Delivery{}
 		}

@@ -58,6 +58,15 @@ func TestWhatADeadRunLeftIsSettledBeforeScoresAreCompared(t *testing.T) {
 	}
 }
 
+func TestNothingIsFinishedInAnotherOrg(t *testing.T) {
+	ledger, sink, r := dead(t, pipeline.Accepted)
+	ledger.foreign = &pipeline.Problem{Class: pipeline.Configuration, Err: errors.New("bound elsewhere")}
+	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if pipeline.ClassOf(err) != pipeline.Configuration || s.End != pipeline.Failed || len(sink.left) != 1 || len(sink.written) != 0 {
+		t.Errorf("ended %s, %d runs left, sent %v, %v", s.End, len(sink.left), sink.written, err)
+	}
+}
+
 func TestWhatADeadRunLeftUndoneIsSentAgain(t *testing.T) {
 	_, sink, r := dead(t, pipeline.Unprocessed)
 	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})

@@ -41,6 +41,15 @@ func TestTheDaemonRunsItsSlotsAndAnswersForItself(t *testing.T) {
 			t.Errorf("%s answers %d without %q:\n%s", path, code, want, body)
 		}
 	}
+	_, metrics := d.get("/metrics")
+	for _, series := range []string{
+		`scored_version_guard{target="salesforce"} 1`, `scored_api_quota_limit{target="salesforce"} 100000`,
+		`scored_quarantine_rows{class="rejected",job="lead_scoring",target="salesforce"} 0`,
+	} {
+		if !strings.Contains(metrics, series) {
+			t.Errorf("the metrics lack %s", series)
+		}
+	}
 	second := startDaemon(t, w, d.cmd.Path, c)
 	<-second.ended
 	if code := second.cmd.ProcessState.ExitCode(); code != exitTryAgain || !strings.Contains(second.text(), fmt.Sprint(d.cmd.Process.Pid)) {

@@ -80,7 +80,7 @@ func eventful(t *testing.T) {
 		s.Targets = []pipeline.TargetSummary{{Target: "salesforce", Delivery: s.Delivery}}
 		s.History = &pipeline.TargetSummary{Target: "history", Delivery: pipeline.Delivery{Sent: 12, Accepted: 12}, Error: "append scores\nto history: gone"}
 	}, rejections(10100), []pipeline.RefusedRow{
-		{Target: "salesforce", Outcome: pipeline.Outcome{Key: "L000777", Status: pipeline.Refused, Class: pipeline.Rejected, Code: "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+		{Target: "salesforce", Outcome: pipeline.Outcome{Key: "L000777", Status: pipeline.Refused, Code: "FIELD_CUSTOM_VALIDATION_EXCEPTION",
 			Fields: []string{"Lead_Score__c", "Lead_Grade__c"}, Message: "not \x1b[31mtoday"}},
 		{Target: "salesforce", Outcome: pipeline.Outcome{Key: "L000778", Status: pipeline.Accepted, Created: true}},
 	}, `{"time":"2026-11-22T11:30:02.5Z","level":"INFO","msg":"changes decided","run_id":"x","job":"lead_scoring","target":"salesforce","changed":9}`,
@@ -182,7 +182,7 @@ func TestARunIsShownWithItsRowsAndItsLog(t *testing.T) {
 		"target   salesforce: 9 changed, 180 unchanged; 9 sent, 7 accepted, 2 refused, 11 superseded, 3 API calls\n",
 		"history  history: 0 changed, 0 unchanged; 12 sent, 12 accepted, 0 refused\n", "append scores; to history: gone\n",
 		"rejected rows: 10000\n  L000001  budget: infinite\n  L000002  budget: infinite\n  and 9998 more: --rows 10000 prints them all\n",
-		"  salesforce  L000777  refused  rejected  FIELD_CUSTOM_VALIDATION_EXCEPTION  Lead_Score__c,Lead_Grade__c  not  [31mtoday\n",
+		"  salesforce  L000777  refused  FIELD_CUSTOM_VALIDATION_EXCEPTION  Lead_Score__c,Lead_Grade__c  not  [31mtoday\n",
 		"  salesforce  L000778  CREATED", "\n100 more rows did not make it and were not kept\n",
 		"  11:30:02.500 INFO  changes decided target=\"salesforce\" changed=9\n", "  more than 1000 lines: the rest is in the daemon's log only\n")
 	if strings.Contains(r.out, "L000003") || strings.Contains(r.out, "\x1b") {

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -190,63 +188,6 @@ func printSummary(w io.Writer, s *pipeline.Summary) {
 	}
 }
 
-// printTarget prints what became of the scores at a target, and of the figures that are mostly 0 those that are not.
-func printTarget(w io.Writer, kind string, t *pipeline.TargetSummary) {
-	fmt.Fprintf(w, "%s\t%s: %d changed, %d unchanged; %d sent, %d accepted, %d refused", kind, t.Target,
-		t.Changes, t.Unchanged, t.Sent, t.Accepted, t.Refused)
-	for _, f := range []struct {
-		what string
-		n    int
-	}{{"superseded", t.Superseded}, {"ahead of the clock", t.Ahead}, {"kept", t.Kept}, {"unknown", t.Unknown}, {"not sent", t.NotSent},
-		{"CREATED", t.Created}} {
-		if f.n > 0 {
-			fmt.Fprintf(w, ", %d %s", f.n, f.what)
-		}
-	}
-	for _, aside := range asides(t.Delivery) {
-		fmt.Fprintf(w, ", %s", aside)
-	}
-	if t.APICalls > 0 {
-		fmt.Fprintf(w, ", %d API calls", t.APICalls)
-	}
-	fmt.Fprintln(w)
-	if len(t.Classes) > 0 {
-		fmt.Fprintf(w, "\tnot accepted, by class: %s\n", byClass(t.Classes))
-	}
-	if t.Error != "" {
-		fmt.Fprintf(w, "\t%s%s\n", printable(t.Error), inBrackets(t.ErrClass))
-	}
-}
-
-// asides are the counts of a delivery that are mostly 0, those that are not.
-func asides(d pipeline.Delivery) (words []string) {
-	for _, f := range []struct {
-		n    int
-		what string
-	}{{d.Stale, "stale"}, {d.Unprocessed, "unprocessed"}, {d.Deferred, "deferred"}, {d.Quarantined, "in quarantine"}, {d.Cleared, "to be cleared"}} {
-		if f.n > 0 {
-			words = append(words, fmt.Sprintf("%d %s", f.n, f.what))
-		}
-	}
-	return words
-}
-
-func byClass(rows map[string]int) string {
-	var words []string
-	for _, class := range slices.Sorted(maps.Keys(rows)) {
-		words = append(words, fmt.Sprintf("%d %s", rows[class], class))
-	}
-	return strings.Join(words, ", ")
-}
-
-// inBrackets is "" for a class that is none.
-func inBrackets(class string) string {
-	if class == "" {
-		return ""
-	}
-	return " (" + class + ")"
-}
-
 func (d *details) printRejected(out io.Writer, rows int) {
 	if d.Summary != nil && d.Summary.Rejected > 0 && len(d.rejected) == 0 {
 		fmt.Fprintf(out, "\nrejected rows: %d, which are no longer kept\n", d.Summary.Rejected)
@@ -275,11 +216,11 @@ func (d *details) printRefused(out io.Writer, rows int) {
 	fmt.Fprintf(out, "\nrows not accepted: %d\n", len(d.refused))
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	for _, r := range d.refused[:min(len(d.refused), rows)] {
-		outcome := r.Status.String()
+		outcome := r.Status.String() + inBrackets(r.Class.String())
 		if r.Created {
 			outcome = "CREATED" // accepted, and an incident
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Target, printable(r.Key), outcome, r.Class, r.Code, strings.Join(r.Fields, ","), printable(r.Message))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", r.Target, printable(r.Key), outcome, r.Code, strings.Join(r.Fields, ","), printable(r.Message))
 	}
 	w.Flush()
 	more(out, len(d.refused), rows)

@@ -19,8 +19,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const username, secret = "scored@example.com", "s3cret"
 
 // deploy makes an org with the package in it, and a sink that writes to it as the reference config says, for a user with the
-// permission set of the integration and nothing else.
-func deploy(t *testing.T) (*fakeorg.Org, *salesforce.Sink) {
+// permission set of the integration and nothing else. errorField says beside which field the rule's error ends up.
+func deploy(t *testing.T, errorField func(string) string) (*fakeorg.Org, *salesforce.Sink) {
 	t.Helper()
 	all := components(t)
 	fields, rule := all["CustomField"], all["ValidationRule"]["Lead_Score_Version_Guard"]
@@ -30,7 +30,7 @@ func deploy(t *testing.T) (*fakeorg.Org, *salesforce.Sink) {
 		lead.Fields = append(lead.Fields, deployed(t, fields[name]))
 	}
 	version := mapped(t, "version")
-	lead.Rules = []fakeorg.Rule{{Name: rule.name, Message: rule.get("errorMessage"), Field: rule.get("errorDisplayField"),
+	lead.Rules = []fakeorg.Rule{{Name: rule.name, Message: rule.get("errorMessage"), Field: errorField(rule.get("errorDisplayField")),
 		Inactive: rule.get("active") != "true",
 		Broken: func(before, after fakeorg.Values) bool {
 			return broken(t, rule.get("errorConditionFormula"), save{before: filled(before, version), after: filled(after, version)})
@@ -78,20 +78,33 @@ func filled(record fakeorg.Values, field string) map[string]float64 {
 	return nil
 }
 
+// asDeployed leaves a rule's error where the package has it. topOfPage is where Salesforce moves it if the field is not on the
+// page layout.
+func asDeployed(field string) string { return field }
+func topOfPage(string) string        { return "" }
+
 func TestPreflightAcceptsWhatThePackageDeploys(t *testing.T) {
-	_, sink := deploy(t)
-	ready, err := sink.Preflight(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !ready.Guarded {
-		t.Error("the rule is not taken for the guard of the version")
+	for name, errorField := range map[string]func(string) string{"as deployed": asDeployed, "top of page": topOfPage} {
+		_, sink := deploy(t, errorField)
+		ready, err := sink.Preflight(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ready.Guarded {
+			t.Errorf("%s: the rule is not taken for the guard of the version", name)
+		}
 	}
 }
 
 // A run that comes after a newer one leaves the newer score alone, and what it is told is no error.
 func TestAnOlderRunIsStaleInTheOrgThatThePackageMakes(t *testing.T) {
-	org, sink := deploy(t)
+	for name, errorField := range map[string]func(string) string{"as deployed": asDeployed, "top of page": topOfPage} {
+		t.Run(name, func(t *testing.T) { olderIsStale(t, errorField) })
+	}
+}
+
+func olderIsStale(t *testing.T, errorField func(string) string) {
+	org, sink := deploy(t, errorField)
 	key := target(t).ExternalID
 	id, err := org.Insert("Lead", map[string]any{"LastName": "Doe", "Company": "Acme", key: "L1"})
 	if err != nil {

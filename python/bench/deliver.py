@@ -1,4 +1,4 @@
-"""Delivers the scores of a benchmark's round with simple-salesforce: the same changes as the Go client, by Bulk API 2.0."""
+"""Deliver a benchmark round's scores with simple-salesforce, by Bulk API 2.0: the same changes as the Go client."""
 
 import argparse
 import csv
@@ -7,17 +7,19 @@ import io
 import json
 import resource
 import time
+import urllib.parse
+import urllib.request
 from pathlib import Path
 from typing import Any
 
-import requests
 from simple_salesforce import Salesforce
 
 REASONS_LENGTH = 100
-FILLER = " pages viewed this week; asked for a quote; opened 3 emails this month. Down: no call in thirty days, and quiet."
+FILLER = " pages viewed this week; asked for a quote; opened 3 emails this month. Down: no call in thirty days."
 
 
 def record(lead: int, arguments: argparse.Namespace) -> dict[str, str]:
+    """Make what a lead gets in the round."""
     score = (lead * 7 + arguments.round * 13) % 101
     return {
         "Lead_Key__c": f"L{lead:07d}",
@@ -31,24 +33,22 @@ def record(lead: int, arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def connect(arguments: argparse.Namespace) -> Salesforce:
-    answer = requests.post(
-        f"{arguments.url}/services/oauth2/token",
-        data={
-            "grant_type": "client_credentials",
-            "client_id": arguments.client_id,
-            "client_secret": arguments.client_secret,
-        },
-        timeout=30,
-    )
-    answer.raise_for_status()
-    client = Salesforce(instance_url=arguments.url, session_id=answer.json()["access_token"], version="66.0")
-    # It always speaks https, and the emulated org plain http.
+    """Log in, and have the client speak plain http, as the emulated org does."""
+    login = {
+        "grant_type": "client_credentials",
+        "client_id": arguments.client_id,
+        "client_secret": arguments.client_secret,
+    }
+    form = urllib.parse.urlencode(login).encode()
+    with urllib.request.urlopen(f"{arguments.url}/services/oauth2/token", form, timeout=30) as answer:  # noqa: S310
+        token = json.load(answer)["access_token"]
+    client = Salesforce(instance_url=arguments.url, session_id=token, version="66.0")
     client.bulk2_url = client.bulk2_url.replace("https://", "http://")
     return client
 
 
 def deliver(client: Salesforce, records: list[dict[str, str]]) -> int:
-    """Upserts the records, reads what became of each, and returns how many were accepted."""
+    """Upsert the records, read what became of each, and return how many were accepted."""
     leads = client.bulk2.Lead
     accepted: set[str] = set()
     for job in leads.upsert(records=records, external_id_field="Lead_Key__c", wait=1):
@@ -61,17 +61,19 @@ def deliver(client: Salesforce, records: list[dict[str, str]]) -> int:
 
 
 def memory(name: str) -> float:
-    """A line of this process's status, in MiB."""
+    """Read a line of this process's status, in MiB."""
     status = Path("/proc/self/status").read_text()
     return int(status.split(name)[1].split()[0]) / 1024
 
 
 def cpu() -> float:
+    """Return the CPU time of this process in seconds."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
+    """Deliver once and print what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("url", "client-id", "client-secret", "version", "at"):
         parser.add_argument(f"--{name}", required=True)

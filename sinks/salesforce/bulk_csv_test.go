@@ -21,7 +21,8 @@ func uploading(limit int, changes []pipeline.Change) *bulk {
 		{"Lead_Scored_At__c", ScoredAt}, {"Lead_Score_Reasons__c", Reasons},
 	}}}
 	run := &pipeline.Run{Version: 1795353300000000, Started: time.Date(2026, 11, 22, 13, 15, 0, 0, time.UTC)}
-	return &bulk{Sink: s, run: run, shared: share(run, "lead@0123abcd"), changes: changes, done: newBitset(len(changes))}
+	return &bulk{Sink: s, run: run, shared: share(run, "lead@0123abcd"), changes: changes, done: newBitset(len(changes)),
+		posts: newSignposts(changes)}
 }
 
 func manyChanges(n int) []pipeline.Change {
@@ -114,6 +115,32 @@ func TestFind(t *testing.T) {
 	for _, key := range []string{"", "L", "L0000010x", "Z", "L0000009", "L0000020"} {
 		if at, ok := d.find([]byte(key), 10, 20); ok {
 			t.Errorf("%q was found at %d", key, at)
+		}
+	}
+}
+
+// Keys of which the first eight bytes don't tell them apart, and those that are another's beginning, are found like others.
+func TestFindAmongKeysThatAreAlike(t *testing.T) {
+	var keys []string
+	for i := range 300 {
+		keys = append(keys, strings.Repeat("a", i), fmt.Sprintf("%s%03d", strings.Repeat("b", i%20), i), strings.Repeat("\xff", i%40+1))
+	}
+	slices.Sort(keys)
+	for _, keys := range [][]string{slices.Compact(keys), {"one"}, {}, {"", "a"}} {
+		changes := make([]pipeline.Change, len(keys))
+		for i, key := range keys {
+			changes[i].Key = key
+		}
+		d := uploading(1, changes)
+		for i, key := range slices.Backward(keys) {
+			if at, ok := d.find([]byte(key), 0, len(keys)); !ok || at != i {
+				t.Fatalf("%q is at %d, found at %d, %t", key, i, at, ok)
+			}
+			for _, other := range []string{key + "\x00", key + "x!", "?" + key} {
+				if at, ok := d.find([]byte(other), 0, len(keys)); ok {
+					t.Fatalf("%q was found at %d", other, at)
+				}
+			}
 		}
 	}
 }

@@ -23,6 +23,7 @@ type bulk struct {
 	block  []pipeline.Outcome // to be confirmed; filled again afterwards
 	broken error              // what confirm said: nothing is reported any more
 	last   int                // where find was successful last
+	posts  signposts          // to changes
 }
 
 // newBulk refuses changes that are not in order: results could not be joined with them.
@@ -33,7 +34,8 @@ func (s *Sink) newBulk(run *pipeline.Run, model string, changes []pipeline.Chang
 			return nil, fmt.Errorf("change %d does not follow the one before it in order of key", i+1)
 		}
 	}
-	return &bulk{Sink: s, run: run, shared: share(run, model), changes: changes, confirm: confirm, done: newBitset(len(changes))}, nil
+	return &bulk{Sink: s, run: run, shared: share(run, model), changes: changes, confirm: confirm, done: newBitset(len(changes)),
+		posts: newSignposts(changes)}, nil
 }
 
 // report notes a change's outcome, and confirms a block when it is full.
@@ -83,6 +85,8 @@ func (d *bulk) find(key []byte, lo, hi int) (int, bool) {
 }
 
 func (d *bulk) search(key []byte, lo, hi int) (int, bool) {
+	from, to := d.posts.around(key)
+	lo, hi = max(lo, from), min(hi, to)
 	end := hi
 	for lo < hi {
 		if middle := int(uint(lo+hi) / 2); d.changes[middle].Key < string(key) {

@@ -66,7 +66,8 @@ func (j *job) trouble() error {
 	case j.State == jobAborted:
 		return problem(pipeline.TryAgain, "was aborted in the org", "ask whoever looks after Bulk Data Load Jobs in Setup")
 	case code == "ExceededQuota":
-		return problem(pipeline.Exhausted, "failed: ExceededQuota", "Bulk API jobs use up the org's batches of 24 hours: see them in Setup")
+		return problem(pipeline.Exhausted, "failed: ExceededQuota",
+			"Bulk API jobs use up the org's batches of 24 hours: see them in Setup")
 	case code == "InvalidBatch":
 		return problem(pipeline.Configuration, "failed: InvalidBatch",
 			"run scored check; Bulk Data Load Jobs in Setup shows which column the org does not take")

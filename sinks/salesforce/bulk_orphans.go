@@ -69,8 +69,8 @@ func (s *Sink) mayBeOurs(j *job, user string, since time.Time, known []pipeline.
 	if err != nil || created.Before(since.Add(-clockSkew)) || created.After(since.Add(clockSkew+s.cfg.Timeout+farewell)) {
 		return false
 	}
-	if j.State != jobOpen || !isID(j.ID) || j.Operation != s.cfg.Operation.String() || !strings.EqualFold(j.Object, s.cfg.Object) ||
-		!sameRecord(j.CreatedBy, user) {
+	if j.State != jobOpen || !isID(j.ID) || j.Operation != s.cfg.Operation.String() ||
+		!strings.EqualFold(j.Object, s.cfg.Object) || !sameRecord(j.CreatedBy, user) {
 		return false
 	}
 	for _, k := range known {

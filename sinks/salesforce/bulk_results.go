@@ -81,6 +81,7 @@ func (f *resultFile) read(c *Config, in io.Reader, key string, take func([]byte,
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
-	return &failure{uncertain: true, error: &pipeline.Problem{Class: pipeline.TryAgain, Err: fmt.Errorf("%w: %w", errUnreadable, err),
+	return &failure{uncertain: true, error: &pipeline.Problem{Class: pipeline.TryAgain,
+		Err:  fmt.Errorf("%w: %w", errUnreadable, err),
 		Hint: "a proxy in between, or maintenance, may have answered in the org's place"}}
 }

@@ -10,14 +10,27 @@ import (
 
 // Resume finishes the Bulk jobs that the journal has of earlier runs. One that was not closed is aborted; the results of the
 // others are confirmed with the keys that were sent. Of a job that the org no longer has, or whose results can't be read,
-// nothing is confirmed. Other errors leave it in the journal.
-func (s *Sink) Resume(ctx context.Context, confirm func(run string, outcomes []pipeline.Outcome) error) error {
+// nothing is confirmed. Other errors leave it in the journal, and so does an org that check refuses: another one knows
+// nothing of these jobs.
+func (s *Sink) Resume(
+	ctx context.Context, check func(identity string) error, confirm func(run string, outcomes []pipeline.Outcome) error,
+) error {
 	if s.cfg.Journal == nil {
 		return nil
 	}
 	open, err := s.cfg.Journal.Open(ctx)
 	if err != nil {
 		return fmt.Errorf("read the journal: %w", err)
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	current, err := s.open(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := check(current.org); err != nil {
+		return err
 	}
 	for _, left := range open {
 		t := &resumed{run: left.Run, confirm: confirm}

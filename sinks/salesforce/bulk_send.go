@@ -17,6 +17,8 @@ type part struct {
 	sent   int
 	left   int // of sent: in no result yet
 
+	accepted bitset // from lo on: nothing but accepted, and not reported yet
+
 	refused int               // of sent
 	mapping *pipeline.Outcome // the first refusal that is the mapping's fault
 }
@@ -39,7 +41,7 @@ func (d *bulk) send(ctx context.Context, from int) (to int, err error) {
 		d.callOff(parting, d.run.ID, id)
 		return from, fmt.Errorf("upload to job %s: %w", id, err)
 	}
-	p := &part{bulk: d, id: id, lo: from, hi: up.at, sent: up.rows, left: up.rows}
+	p := &part{bulk: d, id: id, lo: from, hi: up.at, sent: up.rows, left: up.rows, accepted: newBitset(up.at - from)}
 	d.log.Info("uploaded to a Bulk job", "run_id", d.run.ID, "job_id", id, "rows", up.rows, "bytes", up.bytes)
 	if err := p.start(ctx, parting); err != nil {
 		return from, fmt.Errorf("close job %s: %w", id, err)
@@ -126,6 +128,9 @@ func (p *part) settle(ctx context.Context) error {
 	if err == nil && p.left > 0 {
 		err = p.unaccounted(fmt.Sprintf("%d of %d rows are in no result", p.left, p.sent))
 	}
+	if failed := p.reportAccepted(); failed != nil {
+		return failed
+	}
 	if failed := p.giveUp(p.lo, p.hi); failed != nil {
 		return failed
 	}
@@ -150,7 +155,8 @@ func (p *part) unaccounted(what string) error {
 		Hint: "see the job in Bulk Data Load Jobs in Setup; the rows concerned are sent again by a later run"}
 }
 
-// take reports a row of the results. Each that was sent must be there once, and none else.
+// take notes a row of the results. Each that was sent must be there once, and none else. One that was plainly accepted is
+// reported when all of them are known, in order of key: whoever keeps the books of a million rows finds its place at once.
 func (p *part) take(key []byte, o pipeline.Outcome) error {
 	at, ok := p.find(key, p.lo, p.hi)
 	if !ok {
@@ -167,7 +173,23 @@ func (p *part) take(key []byte, o pipeline.Outcome) error {
 			p.mapping = &first
 		}
 	}
+	if o.Status == pipeline.Accepted && !o.Created {
+		p.done.add(at)
+		p.accepted.add(at - p.lo)
+		return nil
+	}
 	return p.report(at, o)
+}
+
+func (p *part) reportAccepted() error {
+	for at := p.lo; at < p.hi; at++ {
+		if p.accepted.has(at - p.lo) {
+			if err := p.report(at, pipeline.Outcome{Status: pipeline.Accepted}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // fault returns the problem of a job of which no row was taken because of the mapping: no other will be.

@@ -181,8 +181,24 @@ func TestALedgerThatFails(t *testing.T) {
 	if len(j.jobs()) != 1 {
 		t.Errorf("the journal has %q", j.jobs())
 	}
-	err := w.sink.Resume(t.Context(), func(string, []pipeline.Outcome) error { return errBroken })
+	err := w.sink.Resume(t.Context(), anyOrg, func(string, []pipeline.Outcome) error { return errBroken })
 	if !errors.Is(err, errBroken) || len(j.jobs()) != 1 {
 		t.Errorf("%v; the journal has %q", err, j.jobs())
+	}
+}
+
+// With the config pointed at another org, what the journal knows stays as it is.
+func TestNothingIsFinishedInAnotherOrg(t *testing.T) {
+	w, j := newBulkWorld(t, nil)
+	if err := errors.Join(j.Creating(t.Context(), "dead"), j.Created(t.Context(), "dead", "750DE0000000001AAA")); err != nil {
+		t.Fatal(err)
+	}
+	asked := ""
+	err := w.sink.Resume(t.Context(), func(identity string) error {
+		asked = identity
+		return errBroken
+	}, nil)
+	if !errors.Is(err, errBroken) || asked != w.org.ID() || len(j.jobs()) != 1 || w.requests("GET", ingest) != 0 {
+		t.Errorf("asked about %q, %v; the journal has %v", asked, err, j.jobs())
 	}
 }

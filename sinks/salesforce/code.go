@@ -67,7 +67,8 @@ func (c *Config) verdict(code, message string, fields []string) pipeline.Outcome
 	switch {
 	case o.Class == pipeline.TryAgain:
 		o.Status = pipeline.Retry
-	case code == "FIELD_CUSTOM_VALIDATION_EXCEPTION" && version != "" && slices.ContainsFunc(fields, named):
+	case code == "FIELD_CUSTOM_VALIDATION_EXCEPTION" && version != "" &&
+		(slices.ContainsFunc(fields, named) || strings.Contains(message, guardMessage)):
 		o.Status, o.Class = pipeline.Stale, pipeline.Outdated
 	}
 	return o

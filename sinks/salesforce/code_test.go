@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -44,21 +45,26 @@ func TestVerdict(t *testing.T) {
 		fields []string
 		status pipeline.Status
 		class  pipeline.Class
+		says   string // "m" if ""
 	}{
-		{"the guard", leads, guard, []string{"Lead_Score_Version__c"}, pipeline.Stale, pipeline.Outdated},
-		{"the guard, in another case", leads, guard, []string{"LEAD_SCORE_VERSION__C"}, pipeline.Stale, pipeline.Outdated},
-		{"the guard, and another rule with it", leads, guard, []string{"Status", "Lead_Score_Version__c"}, pipeline.Stale, pipeline.Outdated},
-		{"another rule", leads, guard, []string{"Lead_Score__c"}, pipeline.Refused, pipeline.Rejected},
-		{"a rule with its error on top of the page", leads, guard, nil, pipeline.Refused, pipeline.Rejected},
-		{"another error of the version", leads, "NUMBER_OUTSIDE_VALID_RANGE", []string{"Lead_Score_Version__c"}, pipeline.Refused, pipeline.Rejected},
-		{"no version", unversioned, guard, []string{"Lead_Score_Version__c"}, pipeline.Refused, pipeline.Rejected},
-		{"no version and no field's name", unversioned, guard, []string{""}, pipeline.Refused, pipeline.Rejected},
-		{"a lock", leads, "UNABLE_TO_LOCK_ROW", nil, pipeline.Retry, pipeline.TryAgain},
-		{"a converted lead", leads, "CANNOT_UPDATE_CONVERTED_LEAD", nil, pipeline.Refused, pipeline.Terminal},
-		{"a field that is gone", leads, "INVALID_FIELD", []string{"X__c"}, pipeline.Refused, pipeline.Configuration},
+		{"the guard", leads, guard, []string{"Lead_Score_Version__c"}, pipeline.Stale, pipeline.Outdated, ""},
+		{"the guard, in another case", leads, guard, []string{"LEAD_SCORE_VERSION__C"}, pipeline.Stale, pipeline.Outdated, ""},
+		{"the guard, and another rule with it", leads, guard, []string{"Status", "Lead_Score_Version__c"}, pipeline.Stale, pipeline.Outdated, ""},
+		{"another rule", leads, guard, []string{"Lead_Score__c"}, pipeline.Refused, pipeline.Rejected, ""},
+		{"a rule with its error on top of the page", leads, guard, nil, pipeline.Refused, pipeline.Rejected, ""},
+		{"the guard with its error on top of the page", leads, guard, nil, pipeline.Stale, pipeline.Outdated, guardMessage},
+		{"its message with another error", leads, "INVALID_FIELD", nil, pipeline.Refused, pipeline.Configuration, guardMessage},
+		{"its message without a version", unversioned, guard, nil, pipeline.Refused, pipeline.Rejected, guardMessage},
+		{"another error of the version", leads, "NUMBER_OUTSIDE_VALID_RANGE", []string{"Lead_Score_Version__c"}, pipeline.Refused, pipeline.Rejected, ""},
+		{"no version", unversioned, guard, []string{"Lead_Score_Version__c"}, pipeline.Refused, pipeline.Rejected, ""},
+		{"no version and no field's name", unversioned, guard, []string{""}, pipeline.Refused, pipeline.Rejected, ""},
+		{"a lock", leads, "UNABLE_TO_LOCK_ROW", nil, pipeline.Retry, pipeline.TryAgain, ""},
+		{"a converted lead", leads, "CANNOT_UPDATE_CONVERTED_LEAD", nil, pipeline.Refused, pipeline.Terminal, ""},
+		{"a field that is gone", leads, "INVALID_FIELD", []string{"X__c"}, pipeline.Refused, pipeline.Configuration, ""},
 	} {
-		o := c.config.verdict(c.code, "m", c.fields)
-		if o.Status != c.status || o.Class != c.class || o.Code != c.code || o.Message != "m" || o.Key != "" {
+		c.says = cmp.Or(c.says, "m")
+		o := c.config.verdict(c.code, c.says, c.fields)
+		if o.Status != c.status || o.Class != c.class || o.Code != c.code || o.Message != c.says || o.Key != "" {
 			t.Errorf("%s: %+v, want %s, %s", c.name, o, c.status, c.class)
 		}
 	}

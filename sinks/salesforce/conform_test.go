@@ -67,7 +67,7 @@ func openConforming(t *testing.T, records int, byID, bulk, retried bool) *sinkte
 	h := &conforming{world: w, ids: map[string]string{}, rows: map[string]fakeorg.RowError{}}
 	arrived := h.proxy()
 	sw := &sinktest.World{Sink: w.sink, Held: h.held, Met: func() bool { return w.org.ClearFaults() == 0 }, Meet: h.meet,
-		Arrived: arrived.Wait, Resume: w.sink.Resume}
+		Arrived: arrived.Wait, Resume: resumeAny(w.sink)}
 	for _, c := range w.insert(records+1, byID) {
 		sw.Keys = append(sw.Keys, c.Key)
 	}

@@ -5,12 +5,12 @@
 // # How simpleforce is used
 //
 // Every API request with a small answer is built by simpleforce (session, SOQL, Describe, the Tooling API, and through its
-// ApexREST collections, limits and what is said of Bulk jobs) and made by an [http.RoundTripper] of ours. simpleforce takes no context, sets no deadline, swallows errors, panics on an
-// error body of "[]", writes answers and URLs to the global log when a request fails, and changes a client's fields
-// while it builds a URL. So a simpleforce client lives for one request and is shared by nobody; and the round tripper
-// carries the context, the deadline and the headers, reads the whole answer, classifies it, keeps every failure for
-// itself and shows simpleforce an empty success instead. None of the failing paths of simpleforce is ever taken, and
-// nothing of ours reaches the global log. Its own login, which is SOAP, is not used.
+// ApexREST collections, limits and what is said of Bulk jobs) and made by an [http.RoundTripper] of ours. simpleforce takes
+// no context, sets no deadline, swallows errors, panics on an error body of "[]", writes answers and URLs to the global log
+// when a request fails, and changes a client's fields while it builds a URL. So a simpleforce client lives for one request
+// and is shared by nobody; and the round tripper carries the context, the deadline and the headers, reads the whole answer,
+// classifies it, keeps every failure for itself and shows simpleforce an empty success instead. None of the failing paths of
+// simpleforce is ever taken, and nothing of ours reaches the global log. Its own login, which is SOAP, is not used.
 //
 // Bulk uploads and their results, which are streamed and never in memory as a whole, go past simpleforce, over the same
 // connections.

@@ -9,8 +9,12 @@ import (
 	"github.com/simpleforce/simpleforce"
 )
 
+// guardMessage is the error of the admin package's validation rule. Salesforce moves an error to the top of the page, without
+// a word, where its field is not on the page layout; then this is all that tells it from the errors of other rules.
+const guardMessage = "A newer score is already stored."
+
 // guarded asks the Tooling API whether an active validation rule of the object has its error beside the field of the
-// version: by that error a row that is older than its record is told from others. Whatever the answer is but yes, the log
+// version, or the message of the admin package's: by these a row that is older than its record is told from others. Whatever the answer is but yes, the log
 // has a warning, and the org is taken for unguarded. final says that the answer stands until somebody changes the org: it
 // was no failure that passes.
 func (s *Sink) guarded(ctx context.Context) (yes, final bool) {
@@ -31,9 +35,9 @@ func (s *Sink) guarded(ctx context.Context) (yes, final bool) {
 			"give the integration user the permission View Setup and Configuration")
 		return false, true
 	}
-	for _, field := range rules {
+	for _, r := range rules {
 		// The name may come with the object's before it.
-		if strings.EqualFold(field[strings.LastIndexByte(field, '.')+1:], version) {
+		if strings.EqualFold(r.field[strings.LastIndexByte(r.field, '.')+1:], version) || strings.Contains(r.message, guardMessage) {
 			return true, true
 		}
 	}
@@ -47,9 +51,12 @@ func (s *Sink) warnUnguarded(reason, hint string) {
 		"stage", "preflight", "reason", reason, "hint", hint)
 }
 
-// rules returns the fields that have errors of the object's active validation rules beside them, "" for the top of the page.
-func (s *Sink) rules(ctx context.Context) (fields []string, err error) {
-	soql := "SELECT ErrorDisplayField FROM ValidationRule WHERE Active = true AND EntityDefinition.QualifiedApiName = " +
+// rule is an active validation rule, as far as its error goes.
+type rule struct{ field, message string } // field: "" is the top of the page
+
+// rules returns the object's active validation rules.
+func (s *Sink) rules(ctx context.Context) (rules []rule, err error) {
+	soql := "SELECT ErrorDisplayField, ErrorMessage FROM ValidationRule WHERE Active = true AND EntityDefinition.QualifiedApiName = " +
 		quoteSOQL(s.cfg.Object)
 	page, err := s.page(ctx, (*simpleforce.Client).Tooling, soql)
 	if err != nil {
@@ -60,7 +67,8 @@ func (s *Sink) rules(ctx context.Context) (fields []string, err error) {
 		if !ok && r["ErrorDisplayField"] != nil {
 			return nil, garbled("a validation rule whose field is no text")
 		}
-		fields = append(fields, field)
+		message, _ := r["ErrorMessage"].(string)
+		rules = append(rules, rule{field, message})
 	}
-	return fields, nil
+	return rules, nil
 }

@@ -41,8 +41,10 @@ func TestTheGuardIsLookedFor(t *testing.T) {
 		{"no rule", func(o *fakeorg.Config, _ *salesforce.Config) { o.Users[0].ViewSetup = true }, fakeorg.Fault{},
 			false, "no active validation rule of Lead has its error beside Lead_Score_Version__c", 1},
 		{"inactive", rule(func(r *fakeorg.Rule) { r.Inactive = true }), fakeorg.Fault{}, false, "deploy and activate the validation rule", 1},
-		{"its error on top of the page", rule(func(r *fakeorg.Rule) { r.Field = "" }), fakeorg.Fault{}, false, "no active validation rule", 1},
-		{"beside another field", rule(func(r *fakeorg.Rule) { r.Field = "Lead_Score__c" }), fakeorg.Fault{}, false, "no active validation rule", 1},
+		{"its error on top of the page", rule(func(r *fakeorg.Rule) { r.Field = "" }), fakeorg.Fault{}, true, "", 1},
+		{"another's error on top of the page", rule(func(r *fakeorg.Rule) { r.Field, r.Message = "", "No." }), fakeorg.Fault{},
+			false, "no active validation rule", 1},
+		{"beside another field", rule(func(r *fakeorg.Rule) { r.Field, r.Message = "Lead_Score__c", "No." }), fakeorg.Fault{}, false, "no active validation rule", 1},
 		{"of another object", func(o *fakeorg.Config, c *salesforce.Config) {
 			guardedOrg(o, c)
 			other := o.Objects[0]

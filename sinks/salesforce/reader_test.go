@@ -114,6 +114,21 @@ func TestKeysAreFoundInAnotherCase(t *testing.T) {
 	}
 }
 
+// Where the field tells upper from lower case, so does what is told.
+func TestKeysThatDifferInCaseAlone(t *testing.T) {
+	w := newWorld(t, func(o *fakeorg.Config, _ *salesforce.Config) { field(o, "Lead_Key__c").CaseSensitive = true })
+	want := map[string]int64{"abc": 1, "ABC": 2}
+	for key, version := range want {
+		if _, err := w.org.Insert("Lead", map[string]any{"LastName": "Jane", "Company": "Acme", "Lead_Key__c": key,
+			"Lead_Score_Version__c": float64(version)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := w.versions([]string{"ABC", "abc"}); err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v, error %v", got, err)
+	}
+}
+
 func TestReadingEnds(t *testing.T) {
 	w := newWorld(t, nil)
 	full := errors.New("disk full")
@@ -261,7 +276,11 @@ func TestUsageIsAskedForOnce(t *testing.T) {
 		t.Errorf("%+v after %d requests, error %v", u, w.requests("GET", "/limits"), err)
 	}
 	other := w.newSink(w.config)
-	w.org.Inject(fakeorg.Fault{Path: "/limits", Status: 503, Body: "[]"})
+	w.org.Inject(fakeorg.Fault{Path: "/limits", Status: 403, Body: fakeorg.Errors("INSUFFICIENT_ACCESS", "Jane")},
+		fakeorg.Fault{Path: "/limits", Status: 503, Body: "[]"})
+	if u, err := other.Usage(t.Context()); err != nil || u != (pipeline.Usage{}) {
+		t.Errorf("who may not ask got %+v, error %v", u, err)
+	}
 	if _, err := other.Usage(t.Context()); pipeline.ClassOf(err) != pipeline.TryAgain || !strings.HasPrefix(err.Error(), "read the org's API limits: ") {
 		t.Errorf("error %v", err)
 	}

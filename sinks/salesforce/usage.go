@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -28,7 +29,8 @@ type reading struct {
 func (r reading) fresh() bool { return time.Since(r.at) < usageFresh }
 
 // Usage returns the org's count of API requests in the last 24 hours, of all its clients: what an answer of the last half
-// hour said, or else what the org says when it is asked, which is a request of its own.
+// hour said, or else what the org says when it is asked, which is a request of its own. An org
+// whose user may not ask has the last that it said, if anything.
 func (s *Sink) Usage(ctx context.Context) (pipeline.Usage, error) {
 	if r := s.usage.Load(); r != nil && r.fresh() {
 		return r.Usage, nil
@@ -42,6 +44,10 @@ func (s *Sink) Usage(ctx context.Context) (pipeline.Usage, error) {
 		u, err = parseLimits(body)
 		return err
 	})
+	if f, failed := errors.AsType[*failure](err); failed && !f.uncertain && !f.passing() {
+		s.log.Debug("the org does not tell its API limits", "reason", err.Error())
+		return s.LastUsage(), nil
+	}
 	if err != nil {
 		return pipeline.Usage{}, fmt.Errorf("read the org's API limits: %w", err)
 	}

@@ -78,6 +78,9 @@ func (v Value) append(dst []byte, r row, f format) []byte {
 	case Score:
 		return strconv.AppendInt(dst, int64(r.change.Score.Score), 10)
 	case Probability:
+		if math.IsNaN(r.change.Probability) { // an undo's: what the ledger knows no more
+			return append(dst, f.null...)
+		}
 		return strconv.AppendFloat(dst, r.change.Probability, 'f', 6, 64)
 	default:
 		text := r.text(v)
@@ -116,7 +119,8 @@ func (c *Config) unsendable(change *pipeline.Change) (key string, why pipeline.O
 		return pipeline.Outcome{Key: change.Key, Status: pipeline.Refused, Class: classOf(code, ""), Code: code,
 			Message: "not sent: " + message}
 	}
-	if !change.Clear && (math.IsNaN(change.Probability) || math.IsInf(change.Probability, 0)) {
+	unknown := change.Clear || change.Origin != nil && math.IsNaN(change.Probability)
+	if !unknown && (math.IsNaN(change.Probability) || math.IsInf(change.Probability, 0)) {
 		return "", refusal("INVALID_NUMBER", "the probability is not a finite number")
 	}
 	if c.Operation != Update {

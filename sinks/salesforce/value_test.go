@@ -29,6 +29,8 @@ func TestWhatFieldsAreGiven(t *testing.T) {
 		{"cleared, whatever else is there", pipeline.Change{Score: whole, Clear: true}, "- - - - 1795353300000001 - -"},
 		{"brought back", pipeline.Change{Score: whole, Origin: &pipeline.Origin{Model: "old@2", ScoredAt: time.Date(2026, 10, 1, 1, 0, 0, 0,
 			time.FixedZone("CEST", 7200))}}, "87 <A> 0.123457 <old@2> 1795353300000001 <2026-09-30T23:00:00Z> <Up: visited.>"},
+		{"brought back without a probability", pipeline.Change{Score: pipeline.Score{Key: "L1", Probability: math.NaN(), Grade: "A"},
+			Origin: &pipeline.Origin{Model: "old@2", ScoredAt: time.Unix(0, 0)}}, "0 <A> - <old@2> 1795353300000001 <1970-01-01T00:00:00Z> -"},
 		{"cleared by an undo", pipeline.Change{Clear: true, Origin: &pipeline.Origin{Model: "old@2"}}, "- - - - 1795353300000001 - -"},
 	} {
 		var got []string
@@ -74,6 +76,10 @@ func TestUnsendable(t *testing.T) {
 		{"no Id", update, change("x", 0.5, false), "", "MALFORMED_ID"},
 		{"no number", all, change("x", math.NaN(), false), "", "INVALID_NUMBER"},
 		{"no finite number", all, change("x", math.Inf(-1), false), "", "INVALID_NUMBER"},
+		{"an undo may not know the probability", all, &pipeline.Change{Score: pipeline.Score{Key: "x", Probability: math.NaN()},
+			Origin: &pipeline.Origin{Model: "m"}}, "x", ""},
+		{"but knows it if it is there", all, &pipeline.Change{Score: pipeline.Score{Key: "x", Probability: math.Inf(1)},
+			Origin: &pipeline.Origin{Model: "m"}}, "", "INVALID_NUMBER"},
 		{"of what is cleared no number is sent", all, change("x", math.NaN(), true), "x", ""},
 	} {
 		key, why := c.config.unsendable(c.change)

@@ -26,23 +26,19 @@ type delivery struct {
 
 // options of a delivery.
 type options struct {
-	ctx     context.Context
 	faulty  bool                     // an answer may be lost
 	confirm func(confirms int) error // after the outcomes were noted; nil for one that agrees
 }
 
 // write delivers the changes and checks what holds of every delivery.
-func (w *world) write(run *pipeline.Run, changes []pipeline.Change, o options) *delivery {
+func (w *world) write(ctx context.Context, run *pipeline.Run, changes []pipeline.Change, o options) *delivery {
 	s := w.s
 	s.Helper()
-	if o.ctx == nil {
-		o.ctx = s.Context()
-	}
 	before := w.held(changes)
 	d := &delivery{run: run, outcomes: map[string]pipeline.Outcome{}}
 	var busy, over atomic.Bool
 	calls := w.Sink.Calls()
-	d.err = w.Sink.Write(o.ctx, run, model, changes, func(outcomes []pipeline.Outcome) error {
+	d.err = w.Sink.Write(ctx, run, model, changes, func(outcomes []pipeline.Outcome) error {
 		if over.Load() || !busy.CompareAndSwap(false, true) {
 			s.Errorf("a confirmation during another, or after the delivery")
 		}
@@ -179,11 +175,10 @@ func (w *world) want(d *delivery, counts map[pipeline.Status]int) {
 }
 
 // accepted delivers the changes, all of which the target must take.
-func (w *world) accepted(run *pipeline.Run, changes []pipeline.Change) *delivery {
+func (w *world) accepted(run *pipeline.Run, changes []pipeline.Change) {
 	w.s.Helper()
-	d := w.write(run, changes, options{})
+	d := w.write(w.s.Context(), run, changes, options{})
 	w.want(d, map[pipeline.Status]int{pipeline.Accepted: len(changes)})
-	return d
 }
 
 // applied counts the changes that the target holds.

@@ -19,7 +19,7 @@ func (s *suite) matrix(kind Kind) {
 		}
 		run, all := s.run(), changes(w.Keys, 0)
 		w.Meet(n, Fault{Kind: kind})
-		d := w.write(run, all, options{faulty: true})
+		d := w.write(s.Context(), run, all, options{faulty: true})
 		if !w.Met() {
 			w.metBefore(n)
 			return
@@ -94,7 +94,7 @@ func (s *suite) late(n int) {
 	release := sync.OnceFunc(func() { close(held) })
 	defer release()
 	w.Meet(n, Fault{Kind: Passes, Before: func() { <-held }})
-	d := w.write(run, all, options{faulty: true})
+	d := w.write(s.Context(), run, all, options{faulty: true})
 	if !w.Met() {
 		s.Fatalf("%s was not made", nth(n))
 	}

@@ -30,7 +30,7 @@ func preflight(s *suite) {
 func nothing(s *suite) {
 	w := s.open(1)
 	for _, none := range [][]pipeline.Change{nil, {}} {
-		if d := w.write(s.run(), none, options{}); d.err != nil || d.confirms != 0 || d.calls != 0 {
+		if d := w.write(s.Context(), s.run(), none, options{}); d.err != nil || d.confirms != 0 || d.calls != 0 {
 			s.Errorf("%d confirmations, %d calls, error %v", d.confirms, d.calls, d.err)
 		}
 	}
@@ -40,7 +40,7 @@ func confirmFails(s *suite) {
 	w := s.open(s.few())
 	run, all := s.run(), changes(w.Keys, 0)
 	full, applied := errors.New("disk full"), 0
-	d := w.write(run, all, options{faulty: true, confirm: func(int) error {
+	d := w.write(s.Context(), run, all, options{faulty: true, confirm: func(int) error {
 		applied = w.applied(run, all)
 		return full
 	}})
@@ -56,7 +56,7 @@ func alreadyEnded(s *suite) {
 	w := s.open(s.few())
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()
-	d := w.write(s.run(), changes(w.Keys, 0), options{ctx: ctx})
+	d := w.write(ctx, s.run(), changes(w.Keys, 0), options{})
 	if !errors.Is(d.err, context.Canceled) || d.calls != 0 || len(d.outcomes) != 0 {
 		s.Errorf("%d calls, %d outcomes, error %v", d.calls, len(d.outcomes), d.err)
 	}
@@ -72,7 +72,7 @@ func ends(s *suite) {
 		run, all := s.run(), changes(w.Keys, 0)
 		ctx, cancel := context.WithCancel(s.Context())
 		w.Meet(n, Fault{Kind: Passes, Before: cancel})
-		d := w.write(run, all, options{ctx: ctx, faulty: true})
+		d := w.write(ctx, run, all, options{faulty: true})
 		cancel()
 		if !w.Met() {
 			w.metBefore(n)
@@ -97,7 +97,7 @@ func turnedAway(s *suite) {
 	}
 	run, all := s.run(), changes(w.Keys, 0)
 	w.Meet(1, Fault{Kind: TurnedAway})
-	d := w.write(run, all, options{})
+	d := w.write(s.Context(), run, all, options{})
 	if !w.Met() {
 		s.Fatal("no request met the fault")
 	}

@@ -1,6 +1,10 @@
 package sinktest
 
-import "scored/pipeline"
+import (
+	"slices"
+
+	"scored/pipeline"
+)
 
 // refused has a row refused in the first request and in the last.
 func refused(s *suite) {
@@ -10,7 +14,7 @@ func refused(s *suite) {
 	}
 	w.Refuse(w.Keys[0])
 	w.Refuse(w.Keys[len(w.Keys)-1])
-	d := w.write(s.run(), changes(w.Keys, 0), options{})
+	d := w.write(s.Context(), s.run(), changes(w.Keys, 0), options{})
 	w.want(d, map[pipeline.Status]int{pipeline.Refused: 2, pipeline.Accepted: len(w.Keys) - 2})
 }
 
@@ -23,7 +27,7 @@ func locked(s *suite) {
 	run, all := s.run(), changes(w.Keys, 0)
 	w.Lock(w.Keys[1])
 	w.Lock(w.Keys[len(w.Keys)-1])
-	d := w.write(run, all, options{confirm: func(int) error {
+	d := w.write(s.Context(), run, all, options{confirm: func(int) error {
 		w.Unlock(w.Keys[1])
 		return nil
 	}})
@@ -42,8 +46,8 @@ func created(s *suite) {
 	if w.Absent == "" {
 		s.Skip("the target has no records of its own")
 	}
-	keys := append(w.Keys[:len(w.Keys):len(w.Keys)], w.Absent)
-	d := w.write(s.run(), changes(keys, 0), options{})
+	keys := slices.Concat(w.Keys, []string{w.Absent})
+	d := w.write(s.Context(), s.run(), changes(keys, 0), options{})
 	if s.Creates {
 		w.want(d, map[pipeline.Status]int{pipeline.Accepted: len(keys)})
 	} else {

@@ -75,6 +75,6 @@ func stale(s *suite) {
 	all := changes(w.Keys, 0)
 	ahead := len(all) / 2
 	w.accepted(newer, all[:ahead])
-	d := w.write(older, changes(w.Keys, 1), options{})
+	d := w.write(s.Context(), older, changes(w.Keys, 1), options{})
 	w.want(d, map[pipeline.Status]int{pipeline.Stale: ahead, pipeline.Accepted: len(all) - ahead})
 }

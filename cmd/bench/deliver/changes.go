@@ -25,7 +25,7 @@ const modelName = "lead_scoring@0a1b2c3d"
 const reasonsLength = 100
 
 // filler makes a number and a few words into reasons of the right length. The peer has the same.
-const filler = " pages viewed this week; asked for a quote; opened 3 emails this month. Down: no call in thirty days, and quiet."
+const filler = " pages viewed this week; asked for a quote; opened 3 emails this month. Down: no call in thirty days."
 
 // began is when the run of a round began, and what it is as of.
 func began(round int) time.Time {

@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 )
 
@@ -33,8 +32,8 @@ type settings struct {
 
 func main() {
 	s := settings{out: os.Stdout, log: os.Stderr, in: os.Stdin}
-	var sizes, answers string
-	flag.StringVar(&sizes, "sizes", "1000,10000,100000,1000000", "how many changes, one delivery after the other")
+	var answers string
+	most := flag.Int("most", 1_000_000, "no delivery has more changes than that")
 	flag.StringVar(&answers, "answers", "instant,realistic", "how fast the org answers")
 	flag.StringVar(&s.python, "python", "", "Python that has simple-salesforce; without it nothing is compared")
 	flag.StringVar(&s.peer, "peer", "python/bench/deliver.py", "the script that delivers with simple-salesforce")
@@ -44,13 +43,8 @@ func main() {
 	flag.IntVar(&s.changes, "changes", 0, "how many leads, of a child")
 	flag.IntVar(&s.round, "round", 0, "which scores the leads get, of a client")
 	flag.Parse()
-	for size := range strings.SplitSeq(sizes, ",") {
-		n, err := strconv.Atoi(size)
-		if err != nil || n <= 0 {
-			fmt.Fprintf(os.Stderr, "bench deliver: --sizes: %q is no number of changes\n", size)
-			os.Exit(2)
-		}
-		s.sizes = append(s.sizes, n)
+	for size := 1000; size <= min(*most, 1_000_000); size *= 10 {
+		s.sizes = append(s.sizes, size)
 	}
 	s.answers = strings.Split(answers, ",")
 	if err := run(s); err != nil {

@@ -200,14 +200,14 @@ func TestVersionRuleNamesItsField(t *testing.T) {
 	s := start(t, c)
 	token, id := s.login(), s.lead("L000001", "Lead_Score_Version__c", 1795353300000001)
 	older := s.do(token, "PATCH", "/composite/sobjects", records(`"id":"`+id+`","Lead_Score_Version__c":1795353300000000`))
-	const words = `{"statusCode":"FIELD_CUSTOM_VALIDATION_EXCEPTION","message":"A newer value is already stored.","fields":["Lead_Score_Version__c"]}`
+	const words = `{"statusCode":"FIELD_CUSTOM_VALIDATION_EXCEPTION","message":"A newer score is already stored.","fields":["Lead_Score_Version__c"]}`
 	if !strings.Contains(older.text, words) {
 		t.Errorf("got %s", older.text)
 	}
 	job := s.load(token, "Lead_Key__c,Lead_Score_Version__c\nL000001,1795353300000000\n", byKey()...)
 	bad := s.result(token, job, "failedResults")
 	if len(bad) != 2 || bad[1][0] != id ||
-		bad[1][1] != "FIELD_CUSTOM_VALIDATION_EXCEPTION:A newer value is already stored.:Lead_Score_Version__c --" {
+		bad[1][1] != "FIELD_CUSTOM_VALIDATION_EXCEPTION:A newer score is already stored.:Lead_Score_Version__c --" {
 		t.Errorf("got %v", bad)
 	}
 	if got := s.info(token, s.load(token, "Lead_Key__c,Lead_Score_Version__c\nL000001,1795353300000001\n", byKey()...)); got["numberRecordsFailed"] != 0.0 {
@@ -248,5 +248,23 @@ func TestBulkRowsThatCannotBeRead(t *testing.T) {
 	}
 	if got := columnOf(s.result(token, job, "failedResults"), "Id"); !slices.Equal(got, []string{`x, "1"`, "y", "z"}) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A key that was changed leads to its record by its new value alone, in both paths.
+func TestUpsertAfterAKeyChanged(t *testing.T) {
+	s := start(t, config())
+	token, id := s.loginAdmin(), s.lead("L000001")
+	if err := s.Update("Lead", id, map[string]any{"Lead_Key__c": "L000002"}); err != nil {
+		t.Fatal(err)
+	}
+	job := s.load(token, "Lead_Key__c,LastName,Company\nL000002,Doe,Acme\nL000001,Doe,Acme\n", byKey()...)
+	for _, r := range s.result(token, job, "successfulResults")[1:] {
+		if old := r[2] == "L000002"; (r[0] == id) != old || (r[1] == "false") != old {
+			t.Errorf("got %v", r)
+		}
+	}
+	if got := len(s.Records("Lead")); got != 2 {
+		t.Errorf("%d leads", got)
 	}
 }

@@ -128,16 +128,17 @@ func (v Values) Get(field string) any {
 	return v.slots[f.slot]
 }
 
-// NeverDecreases is the rule PRIORVALUE(field) > field: a write older than what is stored is refused.
+// NeverDecreases is the rule PRIORVALUE(field) > field: a write older than what is stored is refused, and so is one that
+// removes what is stored.
 func NeverDecreases(field string) Rule {
 	return Rule{
-		Name:    strings.TrimSuffix(field, "__c") + "_never_decreases",
-		Message: "A newer value is already stored.",
+		Name:    strings.TrimSuffix(field, "__c") + "_Guard",
+		Message: "A newer score is already stored.",
 		Field:   field,
 		Broken: func(before, after Values) bool {
 			prior, hadPrior := before.Get(field).(float64)
 			now, hasNow := after.Get(field).(float64)
-			return hadPrior && hasNow && prior > now
+			return hadPrior && (!hasNow || prior > now)
 		},
 	}
 }

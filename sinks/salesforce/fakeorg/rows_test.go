@@ -299,7 +299,7 @@ func TestValidationRule(t *testing.T) {
 	s := start(t, c)
 	id := s.lead("L000001")
 	for _, step := range []struct{ version, code string }{
-		{"1795353300000001", "ok"}, {"1795353300000001", "ok"}, {"1795353300000000", "FIELD_CUSTOM_VALIDATION_EXCEPTION"}, {"null", "ok"}, {"5", "ok"},
+		{"1795353300000001", "ok"}, {"1795353300000001", "ok"}, {"1795353300000000", "FIELD_CUSTOM_VALIDATION_EXCEPTION"}, {"null", "FIELD_CUSTOM_VALIDATION_EXCEPTION"}, {"1795353300000002", "ok"},
 	} {
 		got := s.do(s.login(), "PATCH", "/composite/sobjects", records(fmt.Sprintf(`"id":%q,"Lead_Score_Version__c":%s`, id, step.version)))
 		if codes(t, got)[0] != step.code {

@@ -35,8 +35,8 @@ func TestToolingQuery(t *testing.T) {
 	id := rule["Id"].(string)
 	want := map[string]any{
 		"attributes": map[string]any{"type": "ValidationRule", "url": "/services/data/v66.0/tooling/sobjects/ValidationRule/" + id},
-		"Id":         id, "ValidationName": "Lead_Score_Version_never_decreases", "Active": true,
-		"ErrorDisplayField": "Lead_Score_Version__c", "ErrorMessage": "A newer value is already stored.", "EntityDefinitionId": "Lead",
+		"Id":         id, "ValidationName": "Lead_Score_Version_Guard", "Active": true,
+		"ErrorDisplayField": "Lead_Score_Version__c", "ErrorMessage": "A newer score is already stored.", "EntityDefinitionId": "Lead",
 		"EntityDefinition": map[string]any{
 			"attributes":       map[string]any{"type": "EntityDefinition", "url": "/services/data/v66.0/tooling/sobjects/EntityDefinition/Lead"},
 			"QualifiedApiName": "Lead",
