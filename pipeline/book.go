@@ -2,25 +2,20 @@ package pipeline
 
 import (
 	"fmt"
-	"hash/maphash"
 	"iter"
-	"math/bits"
 )
 
-// book ticks changes off as a sink reports them. Of a million changes it holds a million bits where the sink reports them
-// in their order, and 8 MB more where it does not: halving the list for each one would take twenty times as long.
+// book ticks changes off as a sink reports them.
 type book struct {
 	changes []Change
+	places  *Places
 	ticked  []uint64 // a bit per change
 	count   int      // of ticked ones
-	next    int      // the change behind the last that was reported
-	seed    maphash.Seed
-	slots   []uint32 // by hash, a change's number + 1, 0 for a free slot; a power of two, at most half full; nil until needed
 	wrong   error    // what the sink reported and could not be; nothing is believed from then on
 }
 
 func newBook(changes []Change) *book {
-	return &book{changes: changes, ticked: make([]uint64, (len(changes)+63)/64)}
+	return &book{changes: changes, places: NewPlaces(changes), ticked: make([]uint64, (len(changes)+63)/64)}
 }
 
 // enter ticks the outcomes' changes off: all of them or, if one was reported before or not given, or has no known status,
@@ -32,7 +27,7 @@ func (b *book) enter(outcomes []Outcome) error {
 	for i, o := range outcomes {
 		if fault := b.tick(o); fault != "" {
 			for _, o := range outcomes[:i] {
-				at, _ := b.find(o.Key)
+				at, _ := b.places.Find(o.Key)
 				b.ticked[at/64] &^= 1 << (at % 64)
 				b.count--
 			}
@@ -46,7 +41,7 @@ func (b *book) enter(outcomes []Outcome) error {
 
 // tick ticks one change off, or says what is wrong with its outcome.
 func (b *book) tick(o Outcome) (fault string) {
-	at, found := b.find(o.Key)
+	at, found := b.places.Find(o.Key)
 	switch {
 	case !found:
 		return "unasked"
@@ -57,42 +52,10 @@ func (b *book) tick(o Outcome) (fault string) {
 	}
 	b.ticked[at/64] |= 1 << (at % 64)
 	b.count++
-	b.next = at + 1
 	return ""
 }
 
 func (b *book) has(at int) bool { return b.ticked[at/64]>>(at%64)&1 == 1 }
-
-// find returns which change has the key.
-func (b *book) find(key string) (at int, found bool) {
-	if b.next < len(b.changes) && b.changes[b.next].Key == key {
-		return b.next, true
-	}
-	if b.slots == nil {
-		b.index()
-	}
-	mask := uint64(len(b.slots) - 1)
-	for slot := maphash.String(b.seed, key) & mask; b.slots[slot] > 0; slot = (slot + 1) & mask {
-		if at := int(b.slots[slot] - 1); b.changes[at].Key == key {
-			return at, true
-		}
-	}
-	return 0, false
-}
-
-// index fills the slots. No two changes have the same key.
-func (b *book) index() {
-	b.seed = maphash.MakeSeed()
-	b.slots = make([]uint32, 1<<bits.Len(uint(2*len(b.changes))))
-	mask := uint64(len(b.slots) - 1)
-	for at := range b.changes {
-		slot := maphash.String(b.seed, b.changes[at].Key) & mask
-		for b.slots[slot] > 0 {
-			slot = (slot + 1) & mask
-		}
-		b.slots[slot] = uint32(at) + 1 //nolint:gosec // a list of changes has fewer than 4 billion
-	}
-}
 
 // rest yields, in blocks, outcomes of one status for what was not reported.
 func (b *book) rest(status Status, block int) iter.Seq[[]Outcome] {

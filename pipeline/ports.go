@@ -77,7 +77,7 @@ type Sink interface {
 	// Write sends the changes in order and calls confirm, from one goroutine, after every answered request. A change it
 	// put on the wire is reported exactly once (Unknown if no answer came); one it never reports changed nothing. An error
 	// from confirm ends the delivery. Write's own error concerns the delivery as a whole; the rest is per row. When ctx
-	// ends, Write stops at the next request boundary.
+	// ends, Write stops at the next request boundary. The outcomes are the sink's again when confirm returns.
 	Write(ctx context.Context, run *Run, model string, changes []Change, confirm func([]Outcome) error) error
 	// Calls returns the number of API calls made so far.
 	Calls() int

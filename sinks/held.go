@@ -14,12 +14,13 @@ const releaseSize = 10_000
 // delivery is what is known, between tries, of one call of Write.
 type delivery struct {
 	confirm func([]pipeline.Outcome) error
-	failed  error             // what confirm said, if it failed
-	sent    int               // outcomes that came back, in all tries
-	left    []pipeline.Change // not settled yet, in ascending order of key
-	marks   []mark            // of left
+	failed  error              // what confirm said, if it failed
+	sent    int                // outcomes that came back, in all tries
+	left    []pipeline.Change  // not settled yet, in ascending order of key
+	places  *pipeline.Places   // of left
+	final   []pipeline.Outcome // of the last call of take
+	marks   []mark             // of left
 	said    map[string]pipeline.Outcome
-	next    int  // where in left the next outcome is expected
 	settled int  // marks that are settled
 	own     bool // left may be written to
 }
@@ -36,27 +37,27 @@ func newDelivery(changes []pipeline.Change, confirm func([]pipeline.Outcome) err
 	if !slices.IsSortedFunc(changes, func(a, b pipeline.Change) int { return strings.Compare(a.Key, b.Key) }) {
 		return nil, errors.New("the changes are not in ascending order of key")
 	}
-	return &delivery{confirm: confirm, left: changes, marks: make([]mark, len(changes)), said: map[string]pipeline.Outcome{}}, nil
+	return &delivery{confirm: confirm, left: changes, places: pipeline.NewPlaces(changes), marks: make([]mark, len(changes)), said: map[string]pipeline.Outcome{}}, nil
 }
 
 // take is the confirm that the decorated sink calls.
 func (d *delivery) take(outcomes []pipeline.Outcome) error {
 	d.sent += len(outcomes)
-	final := make([]pipeline.Outcome, 0, len(outcomes))
+	d.final = d.final[:0]
 	for _, o := range outcomes {
 		if d.settle(&o) {
-			final = append(final, o)
+			d.final = append(d.final, o)
 		}
 	}
-	if len(final) > 0 {
-		d.failed = d.confirm(final)
+	if len(d.final) > 0 {
+		d.failed = d.confirm(d.final)
 	}
 	return d.failed
 }
 
 // settle notes the outcome and says whether it is to be confirmed.
 func (d *delivery) settle(o *pipeline.Outcome) bool {
-	at, ok := d.find(o.Key)
+	at, ok := d.places.Find(o.Key)
 	if !ok {
 		return true
 	}
@@ -92,19 +93,9 @@ func (d *delivery) hold(m *mark, o pipeline.Outcome) {
 	}
 }
 
-// find returns where in left the key is. Most outcomes come in the order of the changes.
-func (d *delivery) find(key string) (int, bool) {
-	at, ok := d.next, d.next < len(d.left) && d.left[d.next].Key == key
-	if !ok {
-		at, ok = slices.BinarySearchFunc(d.left, key, func(c pipeline.Change, key string) int { return strings.Compare(c.Key, key) })
-	}
-	d.next = at + 1
-	return at, ok
-}
-
 // drop ends a try: left is what it did not settle.
 func (d *delivery) drop() {
-	d.next = 0
+	defer func() { d.places = pipeline.NewPlaces(d.left) }()
 	switch first := slices.IndexFunc(d.marks, func(m mark) bool { return !m.settled }); {
 	case d.settled == 0:
 		return

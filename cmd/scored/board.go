@@ -123,15 +123,12 @@ func (b *board) Guards() []status.Guard {
 
 // Quarantine implements [status.Board].
 func (b *board) Quarantine(ctx context.Context, job string) ([]status.Waiting, error) {
-	rows, err := b.ledger.Quarantine(ctx, job, "")
-	if err != nil {
-		return nil, err
-	}
+	counts, err := b.ledger.Waiting(ctx, job)
 	var waiting []status.Waiting
-	for of, keys := range countClasses(rows) {
-		waiting = append(waiting, status.Waiting{Target: of.target, Class: of.class, Keys: keys})
+	for _, w := range counts {
+		waiting = append(waiting, status.Waiting(w))
 	}
-	return waiting, nil
+	return waiting, err
 }
 
 // Runs implements [status.Board].

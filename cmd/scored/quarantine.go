@@ -204,21 +204,6 @@ func nextTry(next, now time.Time) string {
 	}
 }
 
-// ofClass is a class of errors at a target.
-type ofClass struct {
-	target string
-	class  pipeline.Class
-}
-
-// countClasses counts the leads by target and class.
-func countClasses(waiting []ledger.Quarantined) map[ofClass]int {
-	counts := map[ofClass]int{}
-	for _, q := range waiting {
-		counts[ofClass{q.Target, q.Class}]++
-	}
-	return counts
-}
-
 // classCounts writes how many leads are of which class.
 func classCounts(waiting []ledger.Quarantined) string {
 	counts := map[string]int{}

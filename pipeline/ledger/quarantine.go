@@ -82,6 +82,28 @@ func (l *Ledger) Quarantine(ctx context.Context, job, target string) ([]Quaranti
 	return found, nil
 }
 
+// Waiting is how many keys of one class are in quarantine at a target.
+type Waiting struct {
+	Target string
+	Class  pipeline.Class
+	Keys   int
+}
+
+// Waiting counts the job's keys that are in quarantine.
+func (l *Ledger) Waiting(ctx context.Context, job string) ([]Waiting, error) {
+	counts, err := list(ctx, l, func(rows *sql.Rows) (w Waiting, err error) {
+		var class string
+		if err = rows.Scan(&w.Target, &class, &w.Keys); err == nil {
+			w.Class, err = pipeline.ParseClass(class)
+		}
+		return w, err
+	}, `SELECT name, class, count(*) FROM quarantine JOIN targets ON number = target WHERE job = ? GROUP BY name, class`, job)
+	if err != nil {
+		return nil, fmt.Errorf("count what is in quarantine: %w", err)
+	}
+	return counts, nil
+}
+
 func scanQuarantined(rows *sql.Rows) (q Quarantined, err error) {
 	var class string
 	var fields []byte

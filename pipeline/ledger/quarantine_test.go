@@ -160,6 +160,12 @@ func TestWhatIsInQuarantineIsListed(t *testing.T) {
 	if q := quarantined(t, l)[1]; q.Code != "C" || !slices.Equal(q.Fields, full.Fields) || q.Message != "m" || q.Next.Sub(q.Last) != 15*time.Minute {
 		t.Errorf("got %+v", q)
 	}
+	counts, err := l.Waiting(t.Context(), job)
+	want := []ledger.Waiting{{Target: target, Keys: 1}, {Target: target, Class: pipeline.Rejected, Keys: 1},
+		{Target: "second", Class: pipeline.Terminal, Keys: 1}}
+	if err != nil || !slices.Equal(counts, want) {
+		t.Errorf("counted %+v, %v", counts, err)
+	}
 	ro, err := ledger.OpenReadOnly(l.Path() + ".missing")
 	check(t, err)
 	if list, err := ro.Quarantine(t.Context(), "", ""); err != nil || len(list) > 0 {

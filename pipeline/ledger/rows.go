@@ -33,8 +33,8 @@ func keepRejected(ctx context.Context, tx *sql.Tx, run int64, rows []pipeline.Re
 
 func keepRefused(ctx context.Context, tx *sql.Tx, run int64, rows []pipeline.RefusedRow) error {
 	insert, err := tx.PrepareContext(ctx, `INSERT INTO refused
-		(run, row, target, key, outcome, code, fields, message, created)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		(run, row, target, key, outcome, class, code, fields, message, created)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func keepRefused(ctx context.Context, tx *sql.Tx, run int64, rows []pipeline.Ref
 			return err
 		}
 		_, err = insert.ExecContext(ctx, run, i+1, r.Target, r.Key,
-			r.Status.String(), r.Code, string(fields), r.Message, r.Created)
+			r.Status.String(), r.Class.String(), r.Code, string(fields), r.Message, r.Created)
 		if err != nil {
 			return err
 		}
@@ -99,14 +99,17 @@ func (l *Ledger) Rejected(ctx context.Context, id string) ([]pipeline.Rejection,
 
 // Refused returns the run's outcomes that were not plainly accepted, as far as they were kept.
 func (l *Ledger) Refused(ctx context.Context, id string) ([]pipeline.RefusedRow, error) {
-	const query = `SELECT target, key, outcome, code, fields, message, created FROM refused`
+	const query = `SELECT target, key, outcome, class, code, fields, message, created FROM refused`
 	return ofRun(ctx, l, id, query, func(rows *sql.Rows) (r pipeline.RefusedRow, err error) {
-		var outcome string
+		var outcome, class string
 		var fields []byte
-		if err = rows.Scan(&r.Target, &r.Key, &outcome, &r.Code, &fields, &r.Message, &r.Created); err != nil {
+		if err = rows.Scan(&r.Target, &r.Key, &outcome, &class, &r.Code, &fields, &r.Message, &r.Created); err != nil {
 			return r, err
 		}
 		if r.Status, err = status(outcome); err != nil {
+			return r, err
+		}
+		if r.Class, err = pipeline.ParseClass(class); err != nil {
 			return r, err
 		}
 		return r, json.Unmarshal(fields, &r.Fields)

@@ -13,7 +13,7 @@ func TestRowsComeBackAsTheyWereGiven(t *testing.T) {
 	other, run := begin(t, l, 0), begin(t, l, 1)
 	rejected := []pipeline.Rejection{{Key: "z", Reason: "column income: missing"}, {Key: "a", Reason: "duplicate key: 2 rows have it"}}
 	refused := []pipeline.RefusedRow{
-		{Target: target, Outcome: pipeline.Outcome{Key: "k1", Status: pipeline.Refused, Code: "FIELD_X", Fields: []string{"A__c", "B__c"}, Message: "no"}},
+		{Target: target, Outcome: pipeline.Outcome{Key: "k1", Status: pipeline.Refused, Class: pipeline.Rejected, Code: "FIELD_X", Fields: []string{"A__c", "B__c"}, Message: "no"}},
 		{Target: target, Outcome: pipeline.Outcome{Key: "k2", Status: pipeline.Accepted, Created: true, Fields: []string{}}},
 		{Target: "other", Outcome: pipeline.Outcome{Key: "k1", Status: pipeline.Retry, Fields: []string{}}},
 		{Target: target, Outcome: pipeline.Outcome{Key: "k0", Status: pipeline.Unknown, Fields: []string{}}},
@@ -64,7 +64,7 @@ func earlier(t *testing.T, path, job string, trigger pipeline.Trigger, runs int)
 		INSERT INTO runs (number, id, job, cause, as_of, attempt, version, started, ended, outcome, summary, kept)
 			SELECT number, '%[2]s-' || number, '%[2]s', '%[3]s', number, 0, number, 1, 1, 'ok', '{}', 1 FROM made;
 		INSERT INTO rejected SELECT number, 1, 'k', 'r' FROM made;
-		INSERT INTO refused SELECT number, 1, 't', 'k', 'refused', '', '[]', '', 0 FROM made;
+		INSERT INTO refused SELECT number, 1, 't', 'k', 'refused', '', '[]', '', 0, '' FROM made;
 		INSERT INTO lines SELECT number, 1, 'line' FROM made`, runs, job, trigger))
 }
 

@@ -22,7 +22,7 @@ func uploading(limit int, changes []pipeline.Change) *bulk {
 	}}}
 	run := &pipeline.Run{Version: 1795353300000000, Started: time.Date(2026, 11, 22, 13, 15, 0, 0, time.UTC)}
 	return &bulk{Sink: s, run: run, shared: share(run, "lead@0123abcd"), changes: changes, done: newBitset(len(changes)),
-		posts: newSignposts(changes)}
+		places: pipeline.NewPlaces(changes)}
 }
 
 func manyChanges(n int) []pipeline.Change {

@@ -22,8 +22,7 @@ type bulk struct {
 	done   bitset             // the outcome is reported, or in block
 	block  []pipeline.Outcome // to be confirmed; filled again afterwards
 	broken error              // what confirm said: nothing is reported any more
-	last   int                // where find was successful last
-	posts  signposts          // to changes
+	places *pipeline.Places   // of changes
 }
 
 // newBulk refuses changes that are not in order: results could not be joined with them.
@@ -35,7 +34,7 @@ func (s *Sink) newBulk(run *pipeline.Run, model string, changes []pipeline.Chang
 		}
 	}
 	return &bulk{Sink: s, run: run, shared: share(run, model), changes: changes, confirm: confirm, done: newBitset(len(changes)),
-		posts: newSignposts(changes)}, nil
+		places: pipeline.NewPlaces(changes)}, nil
 }
 
 // report notes a change's outcome, and confirms a block when it is full.
@@ -63,13 +62,8 @@ func (d *bulk) flush() error {
 	return d.broken
 }
 
-// find returns the index of the change with the key, from lo and below hi. The place behind the last one is looked at
-// first, for results tend to come in order. A job that found a record by the other form of its Id may repeat that form.
+// find returns the index of the change with the key, from lo and below hi. A job that found a record by the other form of its Id may repeat that form.
 func (d *bulk) find(key []byte, lo, hi int) (int, bool) {
-	if at := d.last + 1; at >= lo && at < hi && string(key) == d.changes[at].Key {
-		d.last = at
-		return at, true
-	}
 	at, ok := d.search(key, lo, hi)
 	if !ok && d.cfg.Operation == Update && len(key) == 18 {
 		at, ok = d.search(key[:15], lo, hi)
@@ -78,24 +72,12 @@ func (d *bulk) find(key []byte, lo, hi int) (int, bool) {
 		long, _ := normalID(string(key))
 		at, ok = d.search([]byte(long), lo, hi)
 	}
-	if ok {
-		d.last = at
-	}
 	return at, ok
 }
 
 func (d *bulk) search(key []byte, lo, hi int) (int, bool) {
-	from, to := d.posts.around(key)
-	lo, hi = max(lo, from), min(hi, to)
-	end := hi
-	for lo < hi {
-		if middle := int(uint(lo+hi) / 2); d.changes[middle].Key < string(key) {
-			lo = middle + 1
-		} else {
-			hi = middle
-		}
-	}
-	return lo, lo < end && d.changes[lo].Key == string(key)
+	at, found := d.places.Find(string(key))
+	return at, found && at >= lo && at < hi
 }
 
 // deliver sends what is not done, job after job.

@@ -61,3 +61,6 @@ CREATE TABLE remote_jobs (
     since  INTEGER NOT NULL,          -- when its creation was about to be asked for
     PRIMARY KEY (target, run, id)
 ) STRICT, WITHOUT ROWID;
+
+-- By their class a row that a person must look at is told from one that will pass.
+ALTER TABLE refused ADD COLUMN class TEXT NOT NULL DEFAULT '';
