@@ -21,6 +21,7 @@ type delivery struct {
 	calls     int   // the sink's before the run
 	unfit     error // what keeps the run from delivering: work of an earlier run is still at the target
 	begun     bool  // intents are recorded
+	lost      bool  // the ledger could not take what the sink reported
 	counts    Delivery
 	classes   map[string]int
 	deciding  time.Duration

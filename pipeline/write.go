@@ -55,6 +55,7 @@ func (d *delivery) confirm(ctx context.Context, book *book, outcomes []Outcome) 
 		d.keep(o)
 	}
 	if err := d.Ledger.Confirm(context.WithoutCancel(ctx), d.run, d.name(), outcomes); err != nil {
+		d.lost = true
 		return fmt.Errorf("record confirmations: %w", err)
 	}
 	return nil
@@ -75,11 +76,12 @@ func (d *delivery) keep(o Outcome) {
 	d.classes[o.Class.String()]++
 }
 
-// unreported records what the sink did not report: it was not sent. A sink whose word was wrong is not believed that,
-// either: its rows stay open, as they may have been applied.
+// unreported records what the sink did not report: it was not sent. That is not to be believed of a sink whose word was
+// wrong, nor of one that was cut short as the ledger could not take its word: its rows stay open, for they may have been
+// applied.
 func (d *delivery) unreported(ctx context.Context, book *book) error {
 	status := NotSent
-	if book.wrong != nil {
+	if book.wrong != nil || d.lost {
 		status = Unknown
 	}
 	var err error
@@ -87,7 +89,7 @@ func (d *delivery) unreported(ctx context.Context, book *book) error {
 		for _, o := range outcomes {
 			d.counts.count(o)
 		}
-		if err != nil {
+		if err != nil || status == Unknown { // open is what they are
 			continue
 		}
 		if err = d.Ledger.Confirm(context.WithoutCancel(ctx), d.run, d.name(), outcomes); err != nil {
