@@ -144,6 +144,7 @@ func (p *problems) check(c *Config) {
 		}
 	}
 	jobs := map[string]bool{}
+	writers := map[string]writer{}
 	for i, job := range c.Jobs {
 		key := fmt.Sprintf("jobs[%d]", i)
 		if job.When.SQL == "" && job.When.FresherThan > 0 {
@@ -152,8 +153,35 @@ func (p *problems) check(c *Config) {
 		p.unique(jobs, key+".name", job.Name)
 		targets := map[string]bool{}
 		for j, target := range job.Targets {
-			p.unique(targets, fmt.Sprintf("%s.targets[%d].name", key, j), target.Name)
+			at := fmt.Sprintf("%s.targets[%d]", key, j)
+			p.unique(targets, at+".name", target.Name)
+			p.alone(writers, at, target)
 		}
+	}
+}
+
+// writer is the target that writes a field.
+type writer struct {
+	at     string // its place in the config
+	clears bool
+}
+
+// alone checks that no other target writes a field of the target's, if one of the two clears the scores of leads that left: it
+// might take the other's leads for such. The names are Salesforce's, which knows no capitals; a field that stands twice in one
+// target is for the sink to refuse.
+func (p *problems) alone(writers map[string]writer, at string, target Target) {
+	clears := target.OnLeave == "clear"
+	for i, f := range target.Fields {
+		if target.Object == "" || f.Field == "" {
+			continue
+		}
+		name := strings.ToLower(target.Object + "." + f.Field)
+		if other := writers[name]; other.at != "" && other.at != at && (clears || other.clears) {
+			p.value(fmt.Sprintf("%s.fields[%d].field", at, i),
+				fmt.Sprintf("%s of %s is written by %s, too, and on_leave: clear of one may clear the other's", f.Field, target.Object, other.at))
+			continue
+		}
+		writers[name] = writer{at, clears || writers[name].clears}
 	}
 }
 

@@ -55,6 +55,12 @@ func (b *book) tick(o Outcome) (fault string) {
 	return ""
 }
 
+// change returns the change of a key that was entered.
+func (b *book) change(key string) *Change {
+	at, _ := b.places.Find(key)
+	return &b.changes[at]
+}
+
 func (b *book) has(at int) bool { return b.ticked[at/64]>>(at%64)&1 == 1 }
 
 // rest yields, in blocks, outcomes of one status for what was not reported.

@@ -8,13 +8,13 @@ type Delivery struct {
 	Unchanged   int `json:"rows_unchanged"`
 	Superseded  int `json:"rows_superseded"`  // the target holds, or may hold, a newer version
 	Ahead       int `json:"rows_ahead"`       // of those: a version of a time that has not come yet
-	Kept        int `json:"rows_kept"`        // a backfill's: the target holds an older score, which only --deliver would replace
+	Kept        int `json:"rows_kept"`        // an older score that is left alone: see [Decision]
 	Quarantined int `json:"rows_quarantined"` // they differ, and wait because the target refused the key lately
 	Changes     int `json:"rows_changed"`
 	Cleared     int `json:"rows_cleared"`  // of Changes: of leads that left the result
 	Deferred    int `json:"rows_deferred"` // of Changes: left for a later run, as the target's daily budget is short
 	Sent        int `json:"rows_sent"`
-	Accepted    int `json:"rows_accepted"`
+	Accepted    int `json:"rows_accepted"`    // leads that left, with nothing left to clear, among them
 	Refused     int `json:"rows_refused"`     // those that may be sent again at once, but failed to the end, among them
 	Stale       int `json:"rows_stale"`       // the target holds something newer
 	Unprocessed int `json:"rows_unprocessed"` // taken in and given back undone

@@ -18,14 +18,17 @@ type delivery struct {
 	compare Decide
 	// confirmed is what the scores are compared with; doubtful if the ledger was told, in this run, to doubt all of it.
 	confirmed func(ctx context.Context, doubtful bool) iter.Seq2[Confirmed, error]
-	calls     int   // the sink's before the run
-	unfit     error // what keeps the run from delivering: work of an earlier run is still at the target
-	begun     bool  // intents are recorded
-	lost      bool  // the ledger could not take what the sink reported
+	calls     int        // the sink's before the run
+	spent     func() int // requests of the run so far, to all targets that count them
+	unfit     error      // what keeps the run from delivering: work of an earlier run is still at the target
+	begun     bool       // intents are recorded
+	lost      bool       // the ledger could not take what the sink reported
 	counts    Delivery
+	gone      int // of the accepted: leads that left, whose records take nothing any more
 	classes   map[string]int
 	deciding  time.Duration
-	refused   []RefusedRow
+	refused   []RefusedRow // the first [MaxKeptRows]
+	cut       int          // those behind them
 }
 
 // deliver decides what changed and sends it, and returns its part of the summary.
@@ -40,6 +43,9 @@ func (d *delivery) end(err error) (TargetSummary, error) {
 	}
 	if wrong := d.counts.Check(); wrong != nil {
 		err = errors.Join(err, wrong)
+	}
+	if d.gone > 0 {
+		d.log.Info("leads that left take no score any more: nothing is left to clear there", "rows", d.gone)
 	}
 	d.counts.APICalls = d.target.Sink.Calls() - d.calls
 	s := TargetSummary{Target: d.name(), Delivery: d.counts, Classes: d.classes}
@@ -96,6 +102,15 @@ func (d *delivery) send(ctx context.Context, found Found, full bool) error {
 		}
 	}
 	return d.write(ctx, d.Model.Name(), changes)
+}
+
+// list puts an outcome among those of the run that are kept row by row.
+func (d *delivery) list(o Outcome) {
+	if len(d.refused) == MaxKeptRows {
+		d.cut++
+		return
+	}
+	d.refused = append(d.refused, RefusedRow{Target: d.name(), Outcome: o})
 }
 
 func (d *delivery) name() string { return d.target.Sink.Name() }
@@ -164,16 +179,17 @@ func (d *delivery) ration(ctx context.Context, changes []Change) ([]Change, erro
 	if err != nil {
 		return nil, fmt.Errorf("ask for the requests of the last 24 hours: %w", err)
 	}
-	own, typical, err := d.Ledger.Spent(ctx, time.Now().Add(-24*time.Hour))
+	now := time.Now()
+	own, typical, err := d.Ledger.Spent(ctx, now.Add(-24*time.Hour))
 	if err != nil {
 		return nil, fmt.Errorf("read the requests of the last 24 hours: %w", err)
 	}
-	own += d.target.Sink.Calls() - d.calls
-	budget := Budget{Usage: usage, Own: own, Typical: typical, Runs: d.RunsADay}
+	own += d.spent()
+	budget := Budget{Usage: usage, Own: own, Typical: typical, Runs: d.RunsADay(now)}
 	affordable := d.Ration(budget, d.target.Meter.Cost, changes)
 	if d.counts.Deferred = len(changes) - len(affordable); d.counts.Deferred > 0 {
 		d.log.Warn("the budget of requests is short: the largest changes go first, the rest stays due",
-			"deferred", d.counts.Deferred, "used", usage.Used, "limit", usage.Limit, "own", own, "typical", typical, "runs", d.RunsADay)
+			"deferred", d.counts.Deferred, "used", usage.Used, "limit", usage.Limit, "own", own, "typical", typical, "runs", budget.Runs)
 	}
 	return affordable, nil
 }

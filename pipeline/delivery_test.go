@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -227,43 +226,6 @@ func TestALongDeliveryTellsHowFarItIs(t *testing.T) {
 	})
 }
 
-func TestALeadThatLeftIsClearedOnceAndComesBack(t *testing.T) {
-	ledger, sink, source := newMemory(), &org{}, five()
-	r := runner(source, ledger, sink)
-	r.Decide = policy.Delta
-	r.Targets[0].Clear = true
-	all := source.rows
-	for i, step := range []struct {
-		name    string
-		rows    []row
-		sent    []string
-		cleared int
-	}{
-		{"first", all, []string{"a", "b", "c", "d", "e"}, 0},
-		{"c leaves, and a can't be scored", []row{{"a", math.NaN()}, {"b", 20}, {"d", 40}, {"e", 50}}, []string{"c"}, 1},
-		{"c stays away", []row{{"a", math.NaN()}, {"b", 20}, {"d", 40}, {"e", 50}}, nil, 0},
-		{"c is back, as it was", all, []string{"c"}, 0},
-	} {
-		source.rows, sink.written = step.rows, nil
-		s, err := r.Run(t.Context(), pipeline.Request{Trigger: pipeline.Scheduled, AsOf: asOf.Add(time.Duration(i) * time.Minute)})
-		if err != nil || !slices.Equal(sink.written, step.sent) || s.Cleared != step.cleared {
-			t.Errorf("%s: sent %v, cleared %d, want %v, %d; %v", step.name, sink.written, s.Cleared, step.sent, step.cleared, err)
-		}
-		if c := sink.changes["c"]; c.Clear != (step.cleared == 1 || i == 2) {
-			t.Errorf("%s: the org got %+v", step.name, c)
-		}
-	}
-	source.rows = all[1:]
-	r.Targets[0].Clear = false
-	if plan, err := r.DryRun(t.Context(), pipeline.Request{AsOf: asOf.Add(time.Hour)}); err != nil || len(plan.Targets[0].Changes) != 0 {
-		t.Errorf("a target that keeps scores: %+v, %v", plan, err)
-	}
-	r.Targets[0].Clear = true
-	if plan, err := r.DryRun(t.Context(), pipeline.Request{AsOf: asOf.Add(time.Hour)}); err != nil || len(plan.Targets[0].Changes) != 1 {
-		t.Errorf("a dry run clears, too: %+v, %v", plan, err)
-	}
-}
-
 func TestWhatIsInQuarantineIsNeitherSentNorAFaultOfTheRun(t *testing.T) {
 	ledger, sink := newMemory(), &org{}
 	r := runner(five(), ledger, sink)
@@ -307,7 +269,8 @@ func TestAShortBudgetDefersTheSmallestChanges(t *testing.T) {
 	r.Targets = []pipeline.Target{whole(sink)}
 	r.Log = slog.New(slog.NewJSONHandler(&log, nil))
 	var budget pipeline.Budget
-	r.RunsADay = 96
+	var asked time.Time
+	r.RunsADay = func(now time.Time) int { asked = now; return 96 }
 	r.Ration = func(b pipeline.Budget, cost func(int) int, changes []pipeline.Change) []pipeline.Change {
 		budget = b
 		if cost(5) != 3 || len(changes) != 5 {
@@ -316,6 +279,9 @@ func TestAShortBudgetDefersTheSmallestChanges(t *testing.T) {
 		return changes[3:]
 	}
 	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if asked.Before(s.Started) || asked.After(time.Now()) {
+		t.Errorf("the runs to come were counted from %s, and the run began at %s", asked, s.Started)
+	}
 	want := pipeline.Budget{Usage: sink.usage, Own: 91, Typical: 3, Runs: 96} // with the request that asked for the usage
 	if budget != want {
 		t.Errorf("budget %+v, want %+v", budget, want)
@@ -336,6 +302,28 @@ func TestAShortBudgetDefersTheSmallestChanges(t *testing.T) {
 	r.Ration = nil
 	if s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || s.Accepted != 3 || s.Unchanged != 2 || s.End != pipeline.OK {
 		t.Errorf("what was deferred is due: %+v, %v", s.Delivery, err)
+	}
+}
+
+// The target counts for all of the org's, and the ledger knows of the run when it has ended.
+func TestTheBudgetKnowsWhatTheRunTookAtEarlierTargets(t *testing.T) {
+	first, second, uncounted := &org{name: "first"}, &org{name: "second"}, &org{name: "uncounted"}
+	first.left = map[string][]pipeline.Outcome{"dead": nil} // one request more
+	ledger := newMemory()
+	ledger.spent = 90
+	r := runner(five(), ledger)
+	r.Targets = []pipeline.Target{{Sink: uncounted}, whole(first), whole(second)}
+	r.RunsADay = func(time.Time) int { return 96 }
+	var own []int
+	r.Ration = func(b pipeline.Budget, _ func(int) int, changes []pipeline.Change) []pipeline.Change {
+		own = append(own, b.Own)
+		return changes
+	}
+	for i, want := range [][]int{{90 + 2, 90 + 5 + 1}, {90 + 1, 90 + 4 + 1}} { // what was left and the usage; 3 deliver 5 changes
+		own, ledger.confirmed = nil, map[string]pipeline.Confirmed{}
+		if s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || !slices.Equal(own, want) {
+			t.Errorf("run %d: own %v, want %v; %+v, %v", i, own, want, s.Delivery, err)
+		}
 	}
 }
 
@@ -361,6 +349,33 @@ func TestWhatWasNotSentIsCountedEvenIfItCannotBeRecorded(t *testing.T) {
 	}
 }
 
+func TestRowsThatWereNotAcceptedAreListedUpToALimit(t *testing.T) {
+	var log bytes.Buffer
+	ledger, sink := newMemory(), &org{answer: each(pipeline.Refused, pipeline.Rejected)}
+	source := &table{size: 1000}
+	var left []pipeline.Outcome
+	for i := range pipeline.MaxKeptRows + 3 {
+		key := fmt.Sprintf("k%05d", i)
+		source.rows = append(source.rows, row{key, 1})
+		left = append(left, each(pipeline.Refused, pipeline.Rejected)(key))
+	}
+	r := runner(source, ledger)
+	r.Targets = []pipeline.Target{whole(sink)}
+	r.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if err != nil || s.Refused != pipeline.MaxKeptRows+3 || s.Targets[0].Classes["rejected"] != pipeline.MaxKeptRows+3 {
+		t.Errorf("%+v, classes %v, %v", s.Delivery, s.Targets[0].Classes, err)
+	}
+	if len(ledger.refused) != pipeline.MaxKeptRows || s.Cut != 3 || !strings.Contains(log.String(), `"rows_not_logged":9003`) {
+		t.Errorf("%d rows listed, %d counted", len(ledger.refused), s.Cut)
+	}
+	source.rows, sink.answer = five().rows, nil
+	sink.left = map[string][]pipeline.Outcome{"dead": left}
+	if s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || len(ledger.refused) != pipeline.MaxKeptRows || s.Cut != 3 {
+		t.Errorf("%d rows of an earlier run listed, %d counted, %v", len(ledger.refused), s.Cut, err)
+	}
+}
+
 func TestThatATargetHoldsSomethingNewerIsNoWarning(t *testing.T) {
 	for status, level := range map[pipeline.Status]string{pipeline.Stale: "INFO", pipeline.Refused: "WARN"} {
 		var log bytes.Buffer
@@ -376,6 +391,7 @@ func TestABudgetThatCannotBeReadStopsTheDelivery(t *testing.T) {
 	sink := &org{usageErr: &pipeline.Problem{Class: pipeline.Exhausted, Err: errors.New("403")}}
 	r := runner(five(), newMemory())
 	r.Targets, r.Ration = []pipeline.Target{whole(sink)}, policy.NewRation(20)
+	r.RunsADay = func(time.Time) int { return 96 }
 	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
 	if pipeline.ClassOf(err) != pipeline.Exhausted || len(sink.written) != 0 || s.Targets[0].ErrClass != "exhausted" || s.NotSent != 5 {
 		t.Errorf("sent %v, %v, %+v", sink.written, err, s.Targets)
@@ -386,6 +402,7 @@ func TestARunWithoutChangesDoesNotAskForTheBudget(t *testing.T) {
 	sink, ledger := &org{}, newMemory()
 	r := runner(five(), ledger)
 	r.Targets, r.Ration = []pipeline.Target{whole(sink)}, policy.NewRation(20)
+	r.RunsADay = func(time.Time) int { return 96 }
 	for _, calls := range []int{4, 4} {
 		if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || sink.calls != calls {
 			t.Errorf("%d requests, want %d; %v", sink.calls, calls, err)

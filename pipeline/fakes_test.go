@@ -118,6 +118,7 @@ type memory struct {
 	typical     int // of a run
 	unsettled   time.Time
 	swept       int64
+	standing    int64 // the version under which an undo brought a run's scores back
 	summary     *pipeline.Summary
 	rejected    []pipeline.Rejection
 	refused     []pipeline.RefusedRow
@@ -126,6 +127,8 @@ type memory struct {
 	published   []string
 	aside       *memory
 	finish      error   // what Finish returns
+	tidy        error   // what Tidy returns
+	tidied      []bool  // the calls of Tidy: whether their time was bounded
 	foreign     error   // what CheckBound returns
 	confirms    []error // what the next calls of Confirm return
 }
@@ -307,6 +310,14 @@ func (m *memory) Written(_ context.Context, run, target string) iter.Seq2[pipeli
 	}
 }
 
+func (m *memory) Standing(_ context.Context, run string) (int64, error) {
+	version := m.standing
+	for _, w := range m.written[run] {
+		version = max(version, w.Version)
+	}
+	return version, nil
+}
+
 func (m *memory) Spent(context.Context, time.Time) (calls, typical int, err error) {
 	return m.spent, m.typical, nil
 }
@@ -317,6 +328,15 @@ func (m *memory) Finish(
 	m.calls = append(m.calls, "finish "+string(s.End))
 	m.summary, m.rejected, m.refused, m.log = s, rejected, refused, log
 	return errors.Join(ctx.Err(), m.finish)
+}
+
+func (m *memory) Tidy(ctx context.Context, _ string) error {
+	if m.summary == nil {
+		return errors.New("the run is not finished")
+	}
+	_, bounded := ctx.Deadline()
+	m.tidied = append(m.tidied, bounded)
+	return m.tidy
 }
 
 func (m *memory) Unpublished(context.Context, string, int) ([]pipeline.Record, error) {

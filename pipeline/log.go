@@ -8,9 +8,10 @@ import (
 // maxRowLines bounds the lines about single rows of one kind: when every row is bad, the first thousand say so.
 const maxRowLines = 1000
 
-// logRows writes a line per row that did not make it: an operator finds the lead by its key, and the reason beside it.
-func logRows(log *slog.Logger, rejected []Rejection, refused []RefusedRow) {
-	if more := max(len(rejected)-maxRowLines, 0) + max(len(refused)-maxRowLines, 0); more > 0 {
+// logRows writes a line per row that did not make it: an operator finds the lead by its key, and the reason beside it. So
+// many more were refused as cut says.
+func logRows(log *slog.Logger, rejected []Rejection, refused []RefusedRow, cut int) {
+	if more := max(len(rejected)-maxRowLines, 0) + max(len(refused)-maxRowLines, 0) + cut; more > 0 {
 		log.Warn("more rows did not make it than are logged one by one", "rows_not_logged", more)
 	}
 	for _, r := range rejected[:min(len(rejected), maxRowLines)] {

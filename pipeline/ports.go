@@ -64,7 +64,7 @@ type Decision struct {
 	Unchanged   int
 	Superseded  int
 	Ahead       int // of Superseded: the version is of a time that has not come yet, so a clock was wrong
-	Kept        int // the target holds an older score that is not to be replaced
+	Kept        int // the target holds an older score that is not to be replaced, or what a backfill gave outside the result
 	Quarantined int // they differ, and the target refused the key lately
 }
 
@@ -174,11 +174,18 @@ type Ledger interface {
 	Settle(ctx context.Context, run, target string, outcomes []Outcome) error
 	// Spent returns how many requests the ledger's runs took that began since then, and what a run usually takes.
 	Spent(ctx context.Context, since time.Time) (calls, typical int, err error)
-	// Written yields, in ascending order of key, what the run wrote to the target for certain, with what was confirmed
-	// before.
+	// Written yields, in ascending order of key, what the run wrote to the target, for certain or perhaps, with what was
+	// confirmed before.
 	Written(ctx context.Context, run, target string) iter.Seq2[Written, error]
-	// Finish records the run's summary, the rows that were rejected by the contract or refused by a target, and the log.
+	// Standing returns the newest version under which a target may hold what the run wrote: its own, or that of an undo which
+	// brought it back.
+	Standing(ctx context.Context, run string) (version int64, err error)
+	// Finish records the run's summary, the rows that were rejected by the contract or refused by a target, up to
+	// [MaxKeptRows] of each, and the log.
 	Finish(ctx context.Context, summary *Summary, rejected []Rejection, refused []RefusedRow, log []string) error
+	// Tidy deletes what the job's old runs left and is not kept any more. It may take long; when it is stopped, the next one
+	// goes on.
+	Tidy(ctx context.Context, job string) error
 	// Unpublished returns runs of the job that ended and are not in the warehouse's run log yet, oldest first.
 	Unpublished(ctx context.Context, job string, limit int) ([]Record, error)
 	// Published notes that the runs are in the warehouse's run log.
@@ -199,6 +206,9 @@ type History interface {
 	// AppendRuns records runs, which replace what the history has under the same id.
 	AppendRuns(ctx context.Context, runs []Record) error
 }
+
+// MaxKeptRows is how many rejected, and how many refused, rows of a run are kept: enough to find what went wrong.
+const MaxKeptRows = 10_000
 
 // RefusedRow is an outcome that was not Accepted, with its target.
 type RefusedRow struct {

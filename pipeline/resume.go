@@ -46,6 +46,6 @@ func (d *delivery) keepLeft(o Outcome) {
 		d.counts.Created++
 	}
 	if o.Status != Accepted || o.Created {
-		d.refused = append(d.refused, RefusedRow{Target: d.name(), Outcome: o})
+		d.list(o)
 	}
 }

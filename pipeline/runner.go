@@ -41,10 +41,10 @@ type Runner struct {
 	Ledger  Ledger
 	Log     *slog.Logger
 	Tail    *Tail // under Log, keeps each run's lines for the ledger; may be nil
-	// Ration fits what is sent into the daily budget of a target that has one; nil sends all. RunsADay is how many runs the
-	// schedules of all jobs make within 24 hours.
+	// Ration fits what is sent into the daily budget of a target that has one; nil sends all. It needs RunsADay: how many runs
+	// the schedules of all jobs make within 24 hours from then.
 	Ration   Ration
-	RunsADay int
+	RunsADay func(now time.Time) int
 	// Progress is told how far a stage is: nothing is done when it begins, and total is 0 where it isn't known. It must not
 	// block.
 	Progress func(stage string, done, total int)
@@ -94,11 +94,21 @@ func (w *work) finish(ctx context.Context, part func(context.Context) error) (*S
 	var refused []RefusedRow
 	for _, d := range w.deliveries {
 		refused = append(refused, d.refused...)
+		w.summary.Cut += d.cut
 	}
-	logRows(w.log, w.rejected, refused)
+	logRows(w.log, w.rejected, refused, w.summary.Cut)
 	err = w.record(ctx, refused, err)
 	logSummary(w.log, w.summary, err)
+	w.tidy(ctx)
 	return w.summary, err
+}
+
+// tidy deletes what the ledger need not keep any more. The run is recorded: what is left to delete, the next one finds.
+func (w *work) tidy(ctx context.Context) {
+	err := w.guard(func() error { return w.Ledger.Tidy(ctx, w.Job) })
+	if err != nil && ctx.Err() == nil {
+		w.log.Warn("the ledger still has what it need not keep: the next run tries again to delete it", "error", err.Error())
+	}
 }
 
 // guard does a part of the run, and makes a panic in it an error: whatever happens, the run is recorded.
@@ -168,12 +178,23 @@ func (w *work) delivery(t Target, decide Decide) *delivery {
 	name := t.Sink.Name()
 	d := &delivery{
 		Runner: w.Runner, log: w.log.With("target", name), run: w.run, target: t, compare: decide, calls: t.Sink.Calls(),
+		spent: w.spent,
 		confirmed: func(ctx context.Context, _ bool) iter.Seq2[Confirmed, error] {
 			return w.Ledger.Confirmed(ctx, w.Job, name)
 		},
 	}
 	w.deliveries = append(w.deliveries, d)
 	return d
+}
+
+// spent is how many requests the run has made to targets that count them. They are in no ledger yet.
+func (w *work) spent() (calls int) {
+	for _, d := range w.deliveries {
+		if d.target.Meter != nil {
+			calls += d.target.Sink.Calls() - d.calls
+		}
+	}
+	return calls
 }
 
 // record brings the summary into the warehouse and into the ledger, the latter also of a run that was told to stop. A run

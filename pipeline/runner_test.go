@@ -251,6 +251,19 @@ func TestARunThatCannotBeRecordedDidNotEndWell(t *testing.T) {
 	}
 }
 
+// That takes as long as it takes, so it is no part of the run.
+func TestTheLedgerIsTidiedWhenTheRunIsRecorded(t *testing.T) {
+	var log bytes.Buffer
+	ledger := newMemory()
+	ledger.tidy = errors.New("disk full")
+	r := runner(five(), ledger, &org{})
+	r.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if err != nil || s.End != pipeline.OK || !slices.Equal(ledger.tidied, []bool{false}) || !strings.Contains(log.String(), "tries again to delete it") {
+		t.Errorf("ended %s, %v; tidied %v\n%s", s.End, err, ledger.tidied, log.String())
+	}
+}
+
 func TestTheClassOfJoinedErrorsIsTheOneAPersonMustMend(t *testing.T) {
 	again := &pipeline.Problem{Class: pipeline.TryAgain, Err: errors.New("503"), Hint: "wait"}
 	edit := &pipeline.Problem{Class: pipeline.Configuration, Err: errors.New("no such field"), Hint: "edit"}

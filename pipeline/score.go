@@ -48,22 +48,26 @@ type Change struct {
 	// Clear empties the score's fields, but for the version: the lead left the result, or had no score before the run that
 	// is undone. Score has the key only.
 	Clear bool
-	// Origin is set where an undo brings an earlier score back; nil where the score is the run's own.
+	// Origin is set where an undo brings back what was before; nil where the score, or that there is none, is the run's own.
 	Origin *Origin
 }
 
-// Origin is where a score that is brought back came from.
+// Origin is where a score, or empty fields, that are brought back came from.
 type Origin struct {
-	Model    string
+	Model    string    // "" if nothing had been confirmed
 	ScoredAt time.Time // when that run began
+	Version  int64     // that run's; 0 if nothing had been confirmed
+	Filled   bool      // the next backfill that only fills may replace it
 }
 
 // Written is what a run wrote of one key at a target, and what the target had confirmed before.
 type Written struct {
 	Key     string
 	Version int64
+	Again   []int64 // the versions under which undos may have brought it back
+	Open    bool    // the target never answered: it may not have arrived
 	Before  *Score  // nil if nothing, or empty fields
-	Origin  *Origin // of Before
+	Origin  *Origin // of what was before; nil if nothing
 }
 
 // Held is what a target's record holds of a score, read back from it.

@@ -60,6 +60,7 @@ type Summary struct {
 	Delivery                    // the sum over the targets
 	Targets     []TargetSummary `json:"targets"`
 	History     *TargetSummary  `json:"history,omitempty"` // not in the sum
+	Cut         int             `json:"-"`                 // rows that were not accepted and are not even given to the ledger
 	Stages      Stages          `json:"stages_ms"`
 	Duration    int64           `json:"dur_ms"`
 	End         End             `json:"end"`

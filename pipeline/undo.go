@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -22,16 +23,21 @@ type UndoTarget struct {
 	Target    string
 	Changes   []Change // in ascending order of key
 	Cleared   int      // of Changes: keys that had no score before
-	Written   int      // what the run wrote for certain
+	Written   int      // what the run wrote, as the target answered or shows
 	Overtaken int      // the target holds another version
 	Gone      int      // the target does not know the key any more
+
+	arrived []Outcome // of Changes: those of which the target shows what it never answered
 }
 
-// Undo brings back, at every target, what a run of the job replaced, wherever the target still holds that run's version:
-// under the next attempt at the run's as-of, with the model and the moment of the score that comes back. A key that had no
-// score is cleared. A dry undo changes nothing anywhere and has no summary. What Undo needs of the Runner are Job, Targets,
-// Ledger and Log; with Keep, the run is published, too. Unless the job is paused, its next slot replaces again what was
-// brought back. The plan holds what was found out before an error.
+// Undo brings back, at every target, what a run of the job replaced, wherever the target still holds what that run wrote,
+// under its version or under that of an undo which brought it back. It does so under the next attempt at the newest of these
+// versions' as-of, with the model and the moment of the score that comes back. A key that had no score is cleared. What the
+// target never answered of the run is its, too, if the target shows it.
+//
+// A dry undo changes nothing anywhere and has no summary. What Undo needs of the Runner are Job, Targets, Ledger and Log; with
+// Keep, the run is published, too. Unless the job is paused, its next slot replaces again what was brought back. The plan holds
+// what was found out before an error.
 func (r *Runner) Undo(ctx context.Context, undone *Record, dry bool) (*UndoPlan, *Summary, error) {
 	if undone.Job != r.Job {
 		return nil, nil, fmt.Errorf("run %s is one of job %s, not of %s", undone.ID, undone.Job, r.Job)
@@ -40,7 +46,11 @@ func (r *Runner) Undo(ctx context.Context, undone *Record, dry bool) (*UndoPlan,
 	if dry {
 		return plan, nil, r.planUndo(ctx, plan)
 	}
-	w, err := r.begin(ctx, Request{Trigger: Undo, AsOf: undone.AsOf})
+	standing, err := r.Ledger.Standing(ctx, undone.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := r.begin(ctx, Request{Trigger: Undo, AsOf: time.UnixMilli(standing / 1000).UTC()})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,6 +111,11 @@ func (d *delivery) undo(ctx context.Context, plan *UndoPlan) error {
 	}
 	at := &plan.Targets[len(plan.Targets)-1]
 	d.counts.plan(at.Changes)
+	if len(at.arrived) > 0 {
+		if err := d.Ledger.Settle(ctx, plan.Run, d.name(), at.arrived); err != nil {
+			return fmt.Errorf("record what the target shows of run %s: %w", plan.Run, err)
+		}
+	}
 	d.log.Info("undo decided", "written", at.Written, "changed", len(at.Changes), "cleared", at.Cleared,
 		"overtaken", at.Overtaken, "gone", at.Gone, "dur_ms", time.Since(start).Milliseconds())
 	return d.write(ctx, string(Undo), at.Changes) // whatever has a model names it as its origin's
@@ -139,23 +154,40 @@ func (u *UndoTarget) ask(ctx context.Context, reader Reader, block []Written) er
 		return fmt.Errorf("read versions: %w", err)
 	}
 	for _, w := range block {
-		u.Written++
 		version, known := versions[w.Key]
-		switch {
-		case !known:
-			u.Gone++
-		case version != w.Version:
-			u.Overtaken++
-		default:
-			c, err := w.back()
-			if err != nil {
-				return err
-			}
-			if c.Clear {
-				u.Cleared++
-			}
-			u.Changes = append(u.Changes, c)
+		if err := u.sort(w, version, known); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// sort puts what the run wrote of one key where it belongs. What was never answered, and the target does not show, may not have
+// been written at all.
+func (u *UndoTarget) sort(w Written, held int64, known bool) error {
+	stands := known && (held == w.Version || slices.Contains(w.Again, held))
+	if w.Open && !stands {
+		return nil
+	}
+	u.Written++
+	switch {
+	case !known:
+		u.Gone++
+		return nil
+	case !stands:
+		u.Overtaken++
+		return nil
+	}
+	c, err := w.back()
+	if err != nil {
+		return err
+	}
+	if c.Clear {
+		u.Cleared++
+	}
+	u.Changes = append(u.Changes, c)
+	if w.Open && held == w.Version {
+		u.arrived = append(u.arrived, Outcome{Key: w.Key, Status: Accepted})
 	}
 	return nil
 }
@@ -163,7 +195,7 @@ func (u *UndoTarget) ask(ctx context.Context, reader Reader, block []Written) er
 // back is the change that brings back what was before.
 func (w Written) back() (Change, error) {
 	if w.Before == nil {
-		return Change{Score: Score{Key: w.Key}, Clear: true}, nil
+		return Change{Score: Score{Key: w.Key}, Clear: true, Origin: w.Origin}, nil
 	}
 	if w.Origin == nil || w.Origin.Model == "" {
 		return Change{}, fmt.Errorf("the ledger does not say which model the score of %q came from", w.Key)

@@ -232,3 +232,55 @@ func TestAnUndoAsksForBlocksOfKeys(t *testing.T) {
 		t.Error("the changes are out of order")
 	}
 }
+
+// To go back behind two runs, the later one is undone first: what that brings back stands under the undo's version.
+func TestWhatAnUndoBroughtBackCanBeUndone(t *testing.T) {
+	memory, sink, r, undone := replaced(t)
+	later := undone.AsOf.Add(time.Hour)
+	memory.standing = later.UnixMilli()*1000 + 7
+	before, origin := &pipeline.Score{Score: 30}, &pipeline.Origin{Model: "m", Version: 1}
+	r.Ledger = &wrote{memory: memory, rows: []pipeline.Written{
+		{Key: "c", Version: undone.Version, Again: []int64{5, memory.standing}, Before: before, Origin: origin},
+		{Key: "d", Version: undone.Version, Again: []int64{5}, Before: before, Origin: origin},
+		{Key: "e", Version: undone.Version, Again: []int64{6}, Before: before, Origin: origin},
+	}}
+	sink.held["c"], sink.held["e"] = memory.standing, 7
+	plan, s, err := r.Undo(t.Context(), undone, false)
+	if err != nil || !slices.Equal(sink.written, []string{"c", "d"}) || plan.Targets[0].Overtaken != 1 {
+		t.Errorf("sent %v, plan %+v, %v", sink.written, plan.Targets, err)
+	}
+	if !s.AsOf.Equal(later) || sink.changes["c"].Origin != origin {
+		t.Errorf("as of %s, want %s: what stands is not to be newer than what replaces it", s.AsOf, later)
+	}
+}
+
+// A run that died may have left writes of which nobody knows but the target.
+func TestWhatTheTargetShowsWasWritten(t *testing.T) {
+	memory, sink, r, undone := replaced(t)
+	before, origin := &pipeline.Score{Score: 30}, &pipeline.Origin{Model: "m", Version: 1}
+	r.Ledger = &wrote{memory: memory, rows: []pipeline.Written{
+		{Key: "a", Version: 7, Open: true, Before: before, Origin: origin},
+		{Key: "b", Version: 7, Open: true, Origin: &pipeline.Origin{Filled: true}},
+		{Key: "c", Version: 7, Open: true, Before: before, Origin: origin},
+		{Key: "d", Version: 7, Before: before, Origin: origin},
+		{Key: "x", Version: 7, Open: true, Before: before, Origin: origin},
+		{Key: "y", Version: 7, Open: true, Again: []int64{9}, Before: before, Origin: origin},
+	}}
+	for key, version := range map[string]int64{"a": 7, "b": 7, "c": 6, "d": 7, "y": 9} {
+		sink.held[key] = version
+		memory.intents[key], memory.owners[key] = pipeline.Change{Score: pipeline.Score{Key: key}}, undone.ID
+	}
+	plan, _, err := r.Undo(t.Context(), undone, true)
+	if at := plan.Targets[0]; err != nil || len(memory.calls) != 0 || at.Written != 4 || len(at.Changes) != 4 || at.Overtaken+at.Gone != 0 {
+		t.Errorf("plan %+v, %v; the ledger was called %v", at, err, memory.calls)
+	}
+	if _, s, err := r.Undo(t.Context(), undone, false); err != nil || s.Accepted != 4 || !slices.Equal(sink.written, []string{"a", "b", "d", "y"}) {
+		t.Errorf("sent %v, %v", sink.written, err)
+	}
+	if b := sink.changes["b"]; !b.Clear || !b.Origin.Filled {
+		t.Errorf("b is %+v", b)
+	}
+	if want := "settle 2 of " + undone.ID; memory.calls[2] != want { // of a and b
+		t.Errorf("the ledger was called %v, want %s before anything is written", memory.calls, want)
+	}
+}

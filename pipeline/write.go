@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -49,6 +50,7 @@ func (d *delivery) confirm(ctx context.Context, book *book, outcomes []Outcome) 
 	if err := book.enter(outcomes); err != nil {
 		return err
 	}
+	outcomes = d.letGo(book, outcomes)
 	// Counted before it is recorded: a row that the ledger can't confirm is one that was sent all the same.
 	for _, o := range outcomes {
 		d.counts.count(o)
@@ -61,12 +63,34 @@ func (d *delivery) confirm(ctx context.Context, book *book, outcomes []Outcome) 
 	return nil
 }
 
+// letGo takes a lead that left the result, and whose record takes nothing any more, for cleared: leads leave because they were
+// converted or deleted, and there is nothing left to clear. Otherwise each of them would be a fault of its run, and in
+// quarantine for good. If the lead comes back, its score is due as that of any cleared one. An undo is not let off: what it
+// could not bring back is for the person who asked for it.
+func (d *delivery) letGo(book *book, outcomes []Outcome) []Outcome {
+	var ends []Outcome // a copy, as the outcomes are the sink's
+	for i, o := range outcomes {
+		if o.Status != Refused || o.Class != Terminal || d.run.Trigger == Undo || !book.change(o.Key).Clear {
+			continue
+		}
+		if ends == nil {
+			ends = slices.Clone(outcomes)
+		}
+		ends[i] = Outcome{Key: o.Key, Status: Accepted}
+		d.gone++
+	}
+	if ends == nil {
+		return outcomes
+	}
+	return ends
+}
+
 // keep remembers what an operator wants to know of a single row.
 func (d *delivery) keep(o Outcome) {
 	if o.Status == Accepted && !o.Created {
 		return
 	}
-	d.refused = append(d.refused, RefusedRow{Target: d.name(), Outcome: o})
+	d.list(o)
 	if o.Status == Accepted || o.Class == 0 {
 		return
 	}

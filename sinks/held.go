@@ -14,19 +14,20 @@ const releaseSize = 10_000
 // delivery is what is known, between tries, of one call of Write.
 type delivery struct {
 	confirm func([]pipeline.Outcome) error
-	failed  error              // what confirm said, if it failed
-	sent    int                // outcomes that came back, in all tries
-	left    []pipeline.Change  // not settled yet, in ascending order of key
-	places  *pipeline.Places   // of left
-	final   []pipeline.Outcome // of the last call of take
-	marks   []mark             // of left
-	said    map[string]pipeline.Outcome
-	settled int  // marks that are settled
-	own     bool // left may be written to
+	failed  error                       // what confirm said, if it failed
+	sent    int                         // outcomes that came back, in all tries
+	left    []pipeline.Change           // not settled yet, in ascending order of key
+	places  *pipeline.Places            // of left
+	final   []pipeline.Outcome          // of the last call of take
+	marks   []mark                      // of left
+	said    map[string]pipeline.Outcome // by key
+	settled int                         // marks that are settled
+	own     bool                        // left may be written to
 }
 
 // mark is what is known of one change. Of those that are held back, most were never answered; what was said of the others
-// is in said.
+// is in said, which nothing bounds but the number of changes: a target that says of each of a million rows that it is locked
+// has some hundred MB of it remembered, since a row's outcome is reported with its words.
 type mark struct {
 	held    pipeline.Status // Retry, Unprocessed or Unknown; 0 if it never came back
 	class   pipeline.Class
@@ -37,7 +38,8 @@ func newDelivery(changes []pipeline.Change, confirm func([]pipeline.Outcome) err
 	if !slices.IsSortedFunc(changes, func(a, b pipeline.Change) int { return strings.Compare(a.Key, b.Key) }) {
 		return nil, errors.New("the changes are not in ascending order of key")
 	}
-	return &delivery{confirm: confirm, left: changes, places: pipeline.NewPlaces(changes), marks: make([]mark, len(changes)), said: map[string]pipeline.Outcome{}}, nil
+	return &delivery{confirm: confirm, left: changes, places: pipeline.NewPlaces(changes), marks: make([]mark, len(changes)),
+		said: map[string]pipeline.Outcome{}}, nil
 }
 
 // take is the confirm that the decorated sink calls.

@@ -145,3 +145,28 @@ func TestALeadThatLeavesTheResultKeepsItsScoreOrIsCleared(t *testing.T) {
 		t.Errorf("back in the result, %d were sent, and the lead holds %q, not %q", s.Sent, leadScores(w)[gone], before[gone])
 	}
 }
+
+// A lead that was converted leaves the result, and its record takes nothing any more.
+func TestAConvertedLeadThatLeavesTheResultIsNoFault(t *testing.T) {
+	w := newWorld(t)
+	c := config(t)
+	scored(t, "run", leads, "-c", c).want(t, exitOK)
+	gone := slices.Sorted(maps.Keys(leadScores(w)))[0]
+	for _, r := range w.Org.Records("Lead") {
+		if r.Fields["Lead_Key__c"] != gone {
+			continue
+		}
+		if err := w.Org.Update("Lead", r.ID, map[string]any{"IsConverted": true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clears := config(t, "../sql/dataprep/lead_scoring.sql", scriptWithout(t, gone), "on_leave: keep", "on_leave: clear")
+	s := scored(t, "run", leads, "-c", clears).want(t, exitOK, "nothing is left to clear there").summary(t)
+	if s.Sent != 1 || s.Cleared != 1 || s.Accepted != 1 {
+		t.Errorf("%+v", s)
+	}
+	scored(t, "quarantine", "list", "-c", clears).want(t, exitOK, "no lead is in quarantine")
+	if s := scored(t, "run", leads, "-c", clears).want(t, exitOK).summary(t); s.Changes != 0 {
+		t.Errorf("it is due again: %+v", s)
+	}
+}

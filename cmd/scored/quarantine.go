@@ -21,7 +21,7 @@ func quarantineCommand(config *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "quarantine",
 		Short: "Look at the leads that a target refused, and let them be offered again",
-		Long: "A lead that a target refuses waits in quarantine: 15 minutes at first, then twice as long after each refusal, a day at\n" +
+		Long: "A lead that a target refuses waits in quarantine: 14 minutes at first, then twice as long after each refusal, a day at\n" +
 			"most. When its time has come, the next run offers the score of then. One that will never take a score again (it was\n" +
 			"converted or deleted) waits until somebody says so. A lead that the target accepts leaves the quarantine.",
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -116,13 +116,9 @@ func newWriter(cfg *configs.Config, name, target string, l *ledger.Ledger, conso
 
 // possible refuses a run that left nothing to undo.
 func (u *undo) possible(ctx context.Context, j *job) error {
-	switch {
-	case u.run.Ended.IsZero() && u.run.End != dead:
+	if u.run.Ended.IsZero() && u.run.End != dead {
 		return &pipeline.Problem{Class: pipeline.TryAgain, Err: fmt.Errorf("run %s is on its way", u.run.ID),
 			Hint: "wait until it has ended, or stop it; then undo it"}
-	case u.run.End == dead:
-		return &pipeline.Problem{Class: pipeline.TryAgain, Err: fmt.Errorf("the process of run %s is gone, and what it left is not settled", u.run.ID),
-			Hint: "the job's next run settles it: make one, or let the daemon, then undo this one"}
 	}
 	var names []string
 	for _, t := range j.runner.Targets {

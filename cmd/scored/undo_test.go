@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -132,6 +133,66 @@ func TestUndoOfTheFirstRunClearsWhatHadNoScore(t *testing.T) {
 	if again := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t); again.Accepted != first.Accepted {
 		t.Errorf("after the undo %d of %d leads were scored again", again.Accepted, first.Accepted)
 	}
+}
+
+// What the undo of the later run brings back is the earlier run's again, under a version of the undo's.
+func TestTwoRunsInARowAreUndoneTheNewestFirst(t *testing.T) {
+	w := newWorld(t)
+	c := config(t)
+	scored(t, "run", leads, "-c", c).want(t, exitOK)
+	good := scoreRecords(w)
+	bad := load(t, w, c)
+	between := scoreRecords(w)
+	worse := scored(t, "run", leads, "--full", "-c", c).want(t, exitOK).summary(t) // writes every lead again
+	scored(t, "undo", worse.ID, "-c", c).want(t, exitOK, fmt.Sprintf("it wrote %[1]d; %[1]d came back", worse.Sent))
+	if left := differing(between, scoreRecords(w)); len(left) != 0 {
+		t.Errorf("after the first undo %d leads are not as they were before that run", len(left))
+	}
+	scored(t, "undo", bad.ID, "--dry-run", "-c", c).want(t, exitOK, fmt.Sprintf("%d would come back", bad.Sent), "0 that hold something newer")
+	s := scored(t, "undo", bad.ID, "-c", c).want(t, exitOK, fmt.Sprintf("it wrote %[1]d; %[1]d came back", bad.Sent)).summary(t)
+	if left := differing(good, scoreRecords(w)); len(left) != 0 || !s.AsOf.Equal(worse.AsOf) {
+		t.Errorf("as of %s; %d leads are not as they were before both runs", s.AsOf, len(left))
+	}
+	again := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t)
+	if left := differing(leadScores(w), computed(t, c, again.AsOf)); again.Accepted != bad.Sent || len(left) != 0 {
+		t.Errorf("the next run sent %d, and %d leads don't hold their score", again.Accepted, len(left))
+	}
+}
+
+// What a run wrote whose process died before it heard of it, nobody knows but the org.
+func TestARunThatDiedIsUndone(t *testing.T) {
+	w := newWorld(t)
+	c := config(t)
+	scored(t, "run", leads, "-c", c).want(t, exitOK)
+	good := scoreRecords(w)
+	if _, err := w.Load(t.Context(), w.Loaded.Add(30*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	underway, gone := make(chan struct{}), make(chan struct{})
+	w.Org.Inject(fakeorg.Fault{Method: http.MethodPatch, Drop: true, Before: func() { close(underway); <-gone }})
+	cmd := w.Command(t.Context(), build(t), "run", leads, "-c", c)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-underway
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	w.Org.ForgetRequests()
+	close(gone)
+	answered(w)
+	written := len(differing(good, scoreRecords(w)))
+	if written == 0 {
+		t.Fatal("it wrote nothing: this shows nothing")
+	}
+	id := ledgerRuns(t, w)[0].ID
+	scored(t, "undo", id, "--dry-run", "-c", c).want(t, exitOK, fmt.Sprintf("it wrote %[1]d; %[1]d would come back", written))
+	scored(t, "undo", id, "-c", c).want(t, exitOK, fmt.Sprintf("it wrote %[1]d; %[1]d came back", written))
+	if left := differing(good, scoreRecords(w)); len(left) != 0 {
+		t.Errorf("%d leads still hold what it wrote", len(left))
+	}
+	scored(t, "runs", "show", id, "-c", c).want(t, exitOK, "interrupted")
 }
 
 func TestUndoRefusesWhatItCannotDo(t *testing.T) {

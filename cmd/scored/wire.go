@@ -83,7 +83,8 @@ func newRunner(
 	}
 	return &pipeline.Runner{
 		Job: jc.Name, Source: source, Model: bundle, Decide: policy.Delta, Targets: targets, Keep: keep, Ledger: store,
-		Ration: policy.NewRation(cfg.Salesforce.APIReserve), RunsADay: runsADay(path, cfg, time.Now()), Log: log, Tail: tail,
+		Ration:   policy.NewRation(cfg.Salesforce.APIReserve),
+		RunsADay: func(now time.Time) int { return runsADay(path, cfg, now) }, Log: log, Tail: tail,
 	}, orgs, nil
 }
 

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"scored/configs"
 	"scored/pipeline"
+	"scored/pipeline/ledger"
 )
 
 func TestClassesOfErrorsBecomeExitCodes(t *testing.T) {
@@ -47,6 +51,30 @@ func TestTheRunsOfADayAreThoseOfAllSchedules(t *testing.T) {
 	} {
 		if got := runsADay("scored.yaml", cfg(tt.schedules...), now); got != tt.want {
 			t.Errorf("%q: %d runs, want %d", tt.schedules, got, tt.want)
+		}
+	}
+}
+
+// A daemon lives longer than a day, and a schedule may have days without a run.
+func TestAWiredRunnerCountsTheRunsOfTheDayThatFollows(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("s3cret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"SCORED_STATE_DIR": t.TempDir(), "SCORED_SALESFORCE_FLOW": "client_credentials", "SCORED_SALESFORCE_CLIENT_SECRET_FILE": secret,
+		"SCORED_SALESFORCE_LOGIN_URL": "https://acme.my.salesforce.com", "SCORED_SALESFORCE_PRIVATE_KEY_FILE": "",
+	} {
+		t.Setenv(name, value)
+	}
+	j, err := wire(config(t, `schedule: ""`, `schedule: "0 * * * 1"`), leads, ledger.OpenReadOnly, newConsole(io.Discard, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.close()
+	for now, want := range map[string]int{"2026-11-22T23:30:00Z": 24, "2026-11-23T12:30:00Z": 11, "2026-11-24T00:30:00Z": 0} {
+		if got := j.runner.RunsADay(instant(t, now)); got != want {
+			t.Errorf("%s: %d runs, want %d", now, got, want)
 		}
 	}
 }

@@ -79,7 +79,8 @@ func (s *settlement) settle(ctx context.Context, outcomes []pipeline.Outcome) er
 	}
 	// One statement for many keys costs a fraction of one for each. It reads this table's keys in their order.
 	_, err = s.tx.ExecContext(ctx, `CREATE TEMP TABLE IF NOT EXISTS settled (key TEXT PRIMARY KEY, score INTEGER, grade TEXT,
-		model TEXT, version INTEGER, probability REAL, reasons TEXT, scored_at INTEGER, cleared INTEGER) STRICT, WITHOUT ROWID`)
+		model TEXT, version INTEGER, probability REAL, reasons TEXT, scored_at INTEGER, cleared INTEGER,
+		filled INTEGER, origin INTEGER) STRICT, WITHOUT ROWID`)
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func (s *settlement) list(ctx context.Context, outcomes []*pipeline.Outcome) err
 			arguments = append(arguments, o.Key)
 		}
 		done, err := s.tx.ExecContext(ctx, `INSERT INTO temp.settled
-			SELECT key, score, grade, model, version, probability, reasons, scored_at, cleared FROM intents
+			SELECT key, score, grade, model, version, probability, reasons, scored_at, cleared, filled, origin FROM intents
 			WHERE target = ? AND run = ? AND key IN (?`+strings.Repeat(", ?", len(some)-1)+`) ON CONFLICT DO NOTHING`, arguments...)
 		if err != nil {
 			return err
@@ -190,15 +191,15 @@ func (s *settlement) accept(ctx context.Context) error {
 	if err := s.keepReplaced(ctx); err != nil {
 		return err
 	}
-	filled := s.trigger == pipeline.Fill
 	undoes := s.trigger == pipeline.Undo
 	err := s.do(ctx,
 		// What a sweep found in place gives way to that sweep's run and to later ones only, and to a person's undo.
-		`INSERT INTO confirmed (target, key, score, grade, model, version, filled, sweep, cleared)
-			SELECT ?1, key, score, grade, model, version, `+digit(filled)+`, swept, cleared
+		`INSERT INTO confirmed (target, key, score, grade, model, version, filled, sweep, cleared, origin)
+			SELECT ?1, key, score, grade, model, version, filled, swept, cleared, origin
 			FROM temp.settled CROSS JOIN targets WHERE number = ?1
 			ON CONFLICT DO UPDATE SET score = excluded.score, grade = excluded.grade, model = excluded.model,
-				version = excluded.version, filled = excluded.filled, sweep = excluded.sweep, cleared = excluded.cleared, doubted = 0
+				version = excluded.version, filled = excluded.filled, sweep = excluded.sweep, cleared = excluded.cleared,
+				origin = excluded.origin, doubted = 0
 			WHERE excluded.version > version
 				AND (`+digit(undoes)+` OR filled OR sweep = excluded.sweep OR excluded.version >= excluded.sweep)`,
 		// What rode along with what is confirmed by now.
@@ -208,8 +209,13 @@ func (s *settlement) accept(ctx context.Context) error {
 			ON CONFLICT DO UPDATE SET probability = excluded.probability, reasons = excluded.reasons, scored_at = excluded.scored_at`,
 		`DELETE FROM intents WHERE target = ?1 AND key IN (SELECT key FROM temp.settled) AND version <= ?3`,
 		`DELETE FROM quarantine WHERE target = ?1 AND key IN (SELECT key FROM temp.settled)`)
-	if err != nil || !s.past || undoes {
+	if err != nil || !s.past && !undoes {
 		return err
+	}
+	if undoes {
+		// The target took what is older than what it confirmed: then it does not hold that any more.
+		return s.do(ctx, `UPDATE confirmed SET doubted = 1
+			WHERE target = ?1 AND key IN (SELECT key FROM temp.settled) AND version > ?3`)
 	}
 	// What was written behind the back of a newer run is put right by the next one. What is filled is sent again anyway.
 	return s.do(ctx, `UPDATE confirmed SET doubted = 1 WHERE target = ?1 AND key IN (SELECT key FROM temp.settled) AND NOT filled`)

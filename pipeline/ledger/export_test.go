@@ -1,6 +1,9 @@
 package ledger
 
-import "strconv"
+import (
+	"context"
+	"strconv"
+)
 
 // Path returns the file, for tests that look into it.
 func (l *Ledger) Path() string { return l.path }
@@ -13,6 +16,11 @@ func (l *Ledger) LimitPages(more int) error {
 	}
 	var limit int
 	return l.write.QueryRow("PRAGMA max_page_count = " + strconv.Itoa(pages+more)).Scan(&limit)
+}
+
+// TidyStep makes one step of Tidy, and says whether there may be more to do.
+func (l *Ledger) TidyStep(ctx context.Context, job string) (more bool, err error) {
+	return l.tidyStep(ctx, job)
 }
 
 // Pragma returns a setting of the connection that writes.

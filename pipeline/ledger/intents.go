@@ -21,8 +21,8 @@ func (l *Ledger) Intend(ctx context.Context, run *pipeline.Run, target, model st
 			return err
 		}
 		insert, err := tx.PrepareContext(ctx, `INSERT INTO intents
-			(target, key, run, score, grade, model, version, at, probability, reasons, scored_at, cleared)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+			(target, key, run, score, grade, model, version, at, probability, reasons, scored_at, cleared, filled, origin)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
 		if err != nil {
 			return err
 		}
@@ -30,12 +30,12 @@ func (l *Ledger) Intend(ctx context.Context, run *pipeline.Run, target, model st
 		now := millis(time.Now())
 		for i := range changes {
 			c := &changes[i]
-			model, scoredAt := origin(c, model)
-			if model == "" {
+			o := origin(c, run, model)
+			if o.model == "" {
 				return errors.New("the model has no name") // an entry without a model is one that nothing was confirmed of
 			}
-			done, err := insert.ExecContext(ctx, targetNumber, c.Key, runNumber, c.Score.Score, c.Grade, model, run.Version, now,
-				known(c), c.Reasons, scoredAt, c.Clear)
+			done, err := insert.ExecContext(ctx, targetNumber, c.Key, runNumber, c.Score.Score, c.Grade, o.model, run.Version, now,
+				known(c), c.Reasons, o.scoredAt, c.Clear, o.filled, o.version)
 			if err := one(done, err, "%q already has an open intent of this run", c.Key); err != nil {
 				return err
 			}
@@ -48,13 +48,23 @@ func (l *Ledger) Intend(ctx context.Context, run *pipeline.Run, target, model st
 	return nil
 }
 
-// origin says whose score the change brings, and when that was made: the run's model, when the run began, unless an undo
-// brings an earlier one back.
-func origin(c *pipeline.Change, model string) (name string, scoredAt sql.NullInt64) {
-	if c.Origin == nil {
-		return model, sql.NullInt64{}
+// source is whose score a change brings.
+type source struct {
+	model             string
+	scoredAt, version sql.NullInt64 // NULL: the run's own
+	filled            bool
+}
+
+// origin says whose score the change brings: the run's, unless an undo brings an earlier one back.
+func origin(c *pipeline.Change, run *pipeline.Run, model string) source {
+	switch o := c.Origin; {
+	case o == nil:
+		return source{model: model, filled: run.Trigger == pipeline.Fill}
+	case o.Model == "": // nothing was confirmed, and nothing is brought back
+		return source{model: model, filled: o.Filled}
+	default:
+		return source{o.Model, optional(o.ScoredAt), sql.NullInt64{Int64: o.Version, Valid: o.Version > 0}, o.Filled}
 	}
-	return c.Origin.Model, optional(c.Origin.ScoredAt)
 }
 
 // known is NULL for a probability that is not known.
@@ -83,13 +93,15 @@ func doubt(ctx context.Context, tx *sql.Tx, job, target string) error {
 }
 
 // dropOvertaken drops open intents that a later one of the same key makes redundant, as it is newer in version and in
-// time and its run has ended, so that it can't be withdrawn any more. It bounds what a target that never answers costs.
+// time and can't be withdrawn any more: its run has ended, and left nothing at the target of which it may still be heard
+// that it did nothing. It bounds what a target that never answers costs.
 func dropOvertaken(ctx context.Context, tx *sql.Tx, job string) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM intents
 		WHERE target IN (SELECT number FROM targets WHERE job = ?) AND EXISTS (
 		SELECT 1 FROM intents later JOIN runs ON runs.number = later.run
 		WHERE later.target = intents.target AND later.key = intents.key AND later.run > intents.run
-		AND later.version >= intents.version AND later.at >= intents.at AND runs.ended IS NOT NULL)`, job)
+		AND later.version >= intents.version AND later.at >= intents.at AND runs.ended IS NOT NULL
+		AND NOT EXISTS (SELECT 1 FROM remote_jobs r WHERE r.target = later.target AND r.run = later.run))`, job)
 	return err
 }
 

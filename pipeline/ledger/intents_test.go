@@ -310,3 +310,25 @@ func TestAnIntentOfAnOpenRunOvertakesNothing(t *testing.T) {
 		t.Errorf("got %s, want %s: the first write may still have arrived", got, want)
 	}
 }
+
+// What is open at the target may still turn out to have done nothing, and then what was sent before it counts again.
+func TestAnIntentThatCanStillBeSettledOvertakesNothing(t *testing.T) {
+	for _, end := range []pipeline.Status{pipeline.NotSent, pipeline.Unprocessed, pipeline.Refused} {
+		l := fresh(t)
+		first := begin(t, l, 1)
+		intend(t, l, first, change("k", 1))
+		finish(t, l, first)
+		second := begin(t, l, 2)
+		intend(t, l, second, change("k", 2))
+		j := l.Journal(job, target)
+		check(t, j.Creating(t.Context(), second.ID))
+		finish(t, l, second)
+		begin(t, l, 3)
+		check(t, l.Settle(t.Context(), second.ID, target, outcomes(end, "k")))
+		want := fmt.Sprint([]pipeline.Confirmed{{Key: "k", Unsure: true, Version: first.Version}})
+		if got := fmt.Sprint(arrived(t, l)); got != want {
+			t.Errorf("%s: got %s, want %s: the first write may have arrived", end, got, want)
+		}
+		check(t, j.Closed(t.Context(), second.ID, ""))
+	}
+}

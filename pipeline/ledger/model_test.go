@@ -38,6 +38,19 @@ type held struct {
 	cleared bool
 }
 
+// sent is a write of a run.
+type sent struct {
+	held
+	run    string
+	origin int64 // the version whose score an undo brings back; 0: its own
+}
+
+// remains are what a run left that can still be settled.
+type remains struct {
+	run  *pipeline.Run
+	left map[string]pipeline.Change
+}
+
 // settled is what the target confirmed last.
 type settled struct {
 	held
@@ -45,6 +58,7 @@ type settled struct {
 	by      *pipeline.Run
 	doubted bool
 	filled  bool
+	origin  int64 // the version whose score an undo brought back; 0: its own
 	found   int64 // the newest version as of which a run found it in place
 }
 
@@ -74,21 +88,25 @@ type world struct {
 	kept    map[string]bool            // keys that the run must not write
 	pending map[string]pipeline.Change // what the run intends to write and has not settled
 
-	left map[string]pipeline.Change // writes of the run, or of the last one, without an answer
-	dead *pipeline.Run              // the last run, if none began since
+	left   map[string]pipeline.Change // writes of the run, or of the last one, without an answer
+	dead   *pipeline.Run              // the last run, if none began since
+	handed bool                       // the run left work at the target, which is in the journal
+	remote []remains                  // of runs that did, until it is settled
 
 	confirmed map[string]settled
-	open      map[string][]held // writes that may have arrived, and those of the run
+	open      map[string][]sent // writes that may have arrived, and those of the run, in their order
 	target    map[string]held   // what the target really holds
 	refused   map[string]waiting
 	replaced  map[string]map[string]pipeline.Written // by run and key
+	runs      map[string]*pipeline.Run
+	versions  []int64 // of the runs
 	swept     int64
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{T: t, rng: rand.New(rand.NewPCG(seed, 2)), path: filepath.Join(t.TempDir(), "ledger.db"),
-		confirmed: map[string]settled{}, open: map[string][]held{}, target: map[string]held{},
-		refused: map[string]waiting{}, replaced: map[string]map[string]pipeline.Written{}}
+		confirmed: map[string]settled{}, open: map[string][]sent{}, target: map[string]held{},
+		refused: map[string]waiting{}, replaced: map[string]map[string]pipeline.Written{}, runs: map[string]*pipeline.Run{}}
 	w.reopen()
 	check(t, w.ledger.Bind(t.Context(), job, target, org))
 	return w
@@ -131,7 +149,14 @@ func (w *world) begin() string {
 	asOf := slot(w.rng.IntN(40))
 	trigger := []pipeline.Trigger{pipeline.Manual, pipeline.Backfill, pipeline.Fill, pipeline.Undo}[w.rng.IntN(4)]
 	w.run, w.pending, w.kept = request(w, w.ledger, pipeline.Request{Trigger: trigger, AsOf: asOf}), map[string]pipeline.Change{}, map[string]bool{}
-	w.dead, w.left, w.replaced[w.run.ID] = nil, map[string]pipeline.Change{}, map[string]pipeline.Written{}
+	w.dead, w.left, w.handed, w.replaced[w.run.ID] = nil, map[string]pipeline.Change{}, false, map[string]pipeline.Written{}
+	w.runs[w.run.ID], w.versions = w.run, append(w.versions, w.run.Version)
+	w.overtake()
+	if len(w.remote) > 0 && !w.resume() {
+		finish(w, w.ledger, w.run)
+		w.leave()
+		return "begin, and leave what is still at the target"
+	}
 	for key, c := range w.confirmed {
 		switch trigger {
 		case pipeline.Undo:
@@ -153,6 +178,36 @@ func (w *world) begin() string {
 	return fmt.Sprint("begin ", w.run.ID, " to ", trigger)
 }
 
+// overtake forgets writes that a later one makes redundant which can't be settled any more.
+func (w *world) overtake() {
+	for key, writes := range w.open {
+		var kept []sent
+		for i, s := range writes {
+			if !slices.ContainsFunc(writes[i+1:], func(later sent) bool { return later.version >= s.version && !w.isRemote(later.run) }) {
+				kept = append(kept, s)
+			}
+		}
+		w.open[key] = kept
+	}
+}
+
+func (w *world) isRemote(run string) bool {
+	return slices.ContainsFunc(w.remote, func(r remains) bool { return r.run.ID == run })
+}
+
+// resume hears what became of the work that earlier runs left at the target, unless it goes on.
+func (w *world) resume() bool {
+	if w.rng.IntN(2) == 0 {
+		return false
+	}
+	for _, r := range w.remote {
+		w.settleRest(r)
+		check(w, w.ledger.Journal(job, target).Closed(w.Context(), r.run.ID, ""))
+	}
+	w.remote = nil
+	return true
+}
+
 // crash loses the process: what was on its way arrives or doesn't.
 func (w *world) crash() {
 	w.leave()
@@ -168,6 +223,9 @@ func (w *world) leave() {
 	for key, c := range w.pending {
 		w.left[key] = c
 		w.perhapsArrive(key)
+	}
+	if w.handed {
+		w.remote = append(w.remote, remains{w.run, w.left})
 	}
 	w.dead, w.run, w.pending = w.run, nil, nil
 }
@@ -204,27 +262,19 @@ func (w *world) intend() {
 		key := fmt.Sprint("k", i)
 		_, pending := w.pending[key]
 		if pending || w.kept[key] || w.rng.IntN(3) > 0 || w.confirmed[key].version >= w.run.Version ||
-			slices.ContainsFunc(w.open[key], func(h held) bool { return h.version >= w.run.Version }) {
+			slices.ContainsFunc(w.open[key], func(s sent) bool { return s.version >= w.run.Version }) {
 			continue
 		}
 		c := w.change(key)
 		changes = append(changes, c)
 		w.pending[key] = c
-		w.open[key] = append(w.open[key], held{w.run.Version, c.Score.Score, c.Clear})
+		w.open[key] = append(w.open[key], sent{held{w.run.Version, c.Score.Score, c.Clear}, w.run.ID, origin(c)})
 	}
 	intend(w, w.ledger, w.run, changes...)
-}
-
-func (w *world) change(key string) pipeline.Change {
-	if w.rng.IntN(5) == 0 {
-		return pipeline.Change{Score: pipeline.Score{Key: key}, Clear: true}
+	if !w.handed && w.rng.IntN(4) == 0 {
+		check(w, w.ledger.Journal(job, target).Creating(w.Context(), w.run.ID))
+		w.handed = true
 	}
-	c := change(key, w.rng.IntN(101))
-	c.Probability, c.Reasons = w.rng.Float64(), fmt.Sprint("Up: ", w.rng.IntN(9))
-	if w.run.Trigger == pipeline.Undo {
-		c.Origin = &pipeline.Origin{Model: "before@1", ScoredAt: slot(-w.rng.IntN(40))}
-	}
-	return c
 }
 
 // ends are those that a write may have which did not arrive.
@@ -264,26 +314,29 @@ func (w *world) failure(key string) pipeline.Outcome {
 	return o
 }
 
-// settleLate learns what became of some writes that the last run left, and hears of others that it never made.
-func (w *world) settleLate() string {
+// settleLate learns what became of some writes that the last run left.
+func (w *world) settleLate() string { return w.settleRest(remains{w.dead, w.left}) }
+
+// settleRest learns what became of some writes that a run left, and hears of others that it never made.
+func (w *world) settleRest(r remains) string {
 	var list []pipeline.Outcome
 	for i := range 8 {
 		key := fmt.Sprint("k", i)
-		_, left := w.left[key]
+		_, left := r.left[key]
 		switch {
 		case w.rng.IntN(2) == 0:
-		case !left && w.rng.IntN(2) == 0, left && w.target[key].version == w.dead.Version:
+		case !left && w.rng.IntN(2) == 0, left && w.target[key].version == r.run.Version:
 			list = append(list, pipeline.Outcome{Key: key, Status: pipeline.Accepted})
 		default:
 			list = append(list, w.failure(key))
 		}
 	}
-	check(w, w.ledger.Settle(w.Context(), w.dead.ID, target, list))
+	check(w, w.ledger.Settle(w.Context(), r.run.ID, target, list))
 	for _, o := range list {
-		if c, left := w.left[o.Key]; left {
-			w.apply(w.dead, c, o)
-			delete(w.left, o.Key)
+		if c, left := r.left[o.Key]; left && slices.ContainsFunc(w.open[o.Key], func(s sent) bool { return s.run == r.run.ID }) {
+			w.apply(r.run, c, o)
 		}
+		delete(r.left, o.Key)
 	}
 	return fmt.Sprint("settle ", list)
 }
@@ -294,12 +347,13 @@ func (w *world) apply(run *pipeline.Run, c pipeline.Change, o pipeline.Outcome) 
 	before, known := w.confirmed[key]
 	switch o.Status {
 	case pipeline.Accepted:
-		filled := run.Trigger == pipeline.Fill
+		filled := run.Trigger == pipeline.Fill || c.Origin != nil && c.Origin.Filled
 		// What is written behind a newer look's back is in doubt, unless it is filled or undone.
 		past := run.Version < w.swept && !filled && run.Trigger != pipeline.Undo
-		w.replaced[run.ID][key] = before.written(key, run.Version)
-		w.confirmed[key] = settled{held: held{run.Version, c.Score.Score, c.Clear}, change: c, by: run, filled: filled, doubted: past}
-		w.open[key] = slices.DeleteFunc(w.open[key], func(h held) bool { return h.version <= run.Version })
+		w.replaced[run.ID][key] = before.written(key, run)
+		w.confirmed[key] = settled{held: held{run.Version, c.Score.Score, c.Clear}, change: c, by: run, filled: filled, doubted: past,
+			origin: origin(c)}
+		w.open[key] = slices.DeleteFunc(w.open[key], func(s sent) bool { return s.version <= run.Version })
 		delete(w.refused, key)
 		return
 	case pipeline.Unknown:
@@ -313,20 +367,7 @@ func (w *world) apply(run *pipeline.Run, c pipeline.Change, o pipeline.Outcome) 
 			w.confirmed[key] = before
 		}
 	}
-	w.open[key] = slices.DeleteFunc(w.open[key], func(h held) bool { return h.version == run.Version })
-}
-
-// written is what an undo of a run finds that replaced s.
-func (s settled) written(key string, version int64) pipeline.Written {
-	w := pipeline.Written{Key: key, Version: version}
-	if s.by != nil && !s.cleared {
-		score := s.change.Score
-		w.Before, w.Origin = &score, s.change.Origin
-		if w.Origin == nil {
-			w.Origin = &pipeline.Origin{Model: model, ScoredAt: s.by.Started.Truncate(time.Millisecond)}
-		}
-	}
-	return w
+	w.open[key] = slices.DeleteFunc(w.open[key], func(s sent) bool { return s.version == run.Version })
 }
 
 func (w *world) perhapsArrive(key string) {
@@ -376,7 +417,7 @@ func (w *world) want(key string, until time.Time) (want pipeline.Confirmed) {
 	if c, ok := w.confirmed[key]; ok {
 		want = pipeline.Confirmed{Key: key, Score: c.score, Grade: c.change.Grade, Model: model, Version: c.known(), Filled: c.filled,
 			Unsure: c.doubted, Cleared: c.cleared}
-		if c.change.Origin != nil {
+		if c.change.Origin != nil && c.change.Origin.Model != "" {
 			want.Model = c.change.Origin.Model
 		}
 	}
@@ -391,7 +432,7 @@ func (w *world) want(key string, until time.Time) (want pipeline.Confirmed) {
 
 // differs says what is wrong about the end of a quarantine; "" if it is right.
 func (r waiting) differs(until time.Time) string {
-	wait := min(15*time.Minute<<max(0, r.attempts-1), 24*time.Hour)
+	wait := min(14*time.Minute<<max(0, r.attempts-1), 24*time.Hour)
 	late := r.at.Add(wait).Sub(until)
 	switch {
 	case r.at.IsZero() || r.lifted:
@@ -406,22 +447,4 @@ func (r waiting) differs(until time.Time) string {
 		return fmt.Sprintf("after %d refusals it waits for %v", r.attempts, wait)
 	}
 	return ""
-}
-
-// sameReplaced compares what a run wrote, and what was there before, with the model.
-func (w *world) sameReplaced(id string) {
-	got := map[string]pipeline.Written{}
-	for _, written := range written(w, w.ledger, id) {
-		got[written.Key] = written
-	}
-	if g, m := show(got), show(w.replaced[id]); g != m {
-		w.Errorf("run %s replaced\n%s, the model has\n%s", id, g, m)
-	}
-}
-
-func show(list map[string]pipeline.Written) (text string) {
-	for _, key := range slices.Sorted(maps.Keys(list)) {
-		text += fmt.Sprintf("%s at %d: %+v of %+v\n", key, list[key].Version, list[key].Before, list[key].Origin)
-	}
-	return text
 }

@@ -10,9 +10,11 @@ import (
 	"scored/pipeline"
 )
 
-// A key that was refused is offered again after firstWait, which doubles with every refusal up to longestWait.
+// A key that was refused is offered again after firstWait, which doubles with every refusal up to longestWait. A run offers
+// what is due when it begins, and is a while on its way before it is refused: as the first wait is shorter than the quarter
+// of an hour between most runs, the next one offers the key, and not the one after that.
 const (
-	firstWait   = 15 * time.Minute
+	firstWait   = 14 * time.Minute
 	longestWait = 24 * time.Hour
 )
 

@@ -61,7 +61,7 @@ func age(t *testing.T, l *ledger.Ledger, d time.Duration) {
 func TestARefusedKeyWaitsTwiceAsLongEachTime(t *testing.T) {
 	l := fresh(t)
 	start := time.Now().Truncate(time.Millisecond)
-	for i, want := range []int{15, 30, 60, 120, 240, 480, 960, 1440, 1440, 1440} {
+	for i, want := range []int{14, 28, 56, 112, 224, 448, 896, 1440, 1440, 1440} {
 		delivered(t, l, i, refusal("k", pipeline.Rejected, fmt.Sprint("X", i)))
 		if got := waits(t, l, "k"); got != want {
 			t.Errorf("after %d refusals it waits for %d min, want %d", i+1, got, want)
@@ -84,6 +84,16 @@ func TestARefusedKeyWaitsTwiceAsLongEachTime(t *testing.T) {
 	}
 }
 
+// A run is refused when it is on its way for a while, and the next one begins a quarter of an hour after it began.
+func TestTheNextRunOffersWhatWasRefusedOnce(t *testing.T) {
+	l := fresh(t)
+	started := time.Now()
+	delivered(t, l, 0, refusal("k", pipeline.Rejected, "X"))
+	if q := quarantined(t, l); q[0].Next.After(started.Add(15*time.Minute)) || q[0].Next.Before(started.Add(10*time.Minute)) {
+		t.Errorf("it is offered again %v after the run began", q[0].Next.Sub(started))
+	}
+}
+
 func TestAKeyThatIsRefusedForGoodWaitsForAPerson(t *testing.T) {
 	l := fresh(t)
 	first := delivered(t, l, 0, pipeline.Outcome{Key: "k", Status: pipeline.Accepted})
@@ -99,20 +109,20 @@ func TestAKeyThatIsRefusedForGoodWaitsForAPerson(t *testing.T) {
 		t.Errorf("got %+v", q)
 	}
 	delivered(t, l, 4, refusal("k", pipeline.Rejected, "X"))
-	if got := waits(t, l, "k"); got != 60 {
+	if got := waits(t, l, "k"); got != 56 {
 		t.Errorf("it waits for %d min: another class counts from its refusal", got)
 	}
 }
 
 func TestOnlyAcceptanceEndsAQuarantine(t *testing.T) {
 	for status, want := range map[pipeline.Status]int{
-		pipeline.Accepted: 0, pipeline.Refused: 30, pipeline.Stale: 15, pipeline.Retry: 15, pipeline.Unprocessed: 15,
-		pipeline.NotSent: 15, pipeline.Unknown: 15,
+		pipeline.Accepted: 0, pipeline.Refused: 28, pipeline.Stale: 14, pipeline.Retry: 14, pipeline.Unprocessed: 14,
+		pipeline.NotSent: 14, pipeline.Unknown: 14,
 	} {
 		l := fresh(t)
 		delivered(t, l, 0, refusal("j", pipeline.Rejected, "X"), refusal("k", pipeline.Rejected, "X"))
 		delivered(t, l, 1, pipeline.Outcome{Key: "k", Status: status})
-		if got := waits(t, l, "k"); got != want || waits(t, l, "j") != 15 {
+		if got := waits(t, l, "k"); got != want || waits(t, l, "j") != 14 {
 			t.Errorf("%s: it waits for %d min, want %d; another key for %d", status, got, want, waits(t, l, "j"))
 		}
 		if q := quarantined(t, l); len(q) != min(want, 1)+1 {
@@ -157,7 +167,7 @@ func TestWhatIsInQuarantineIsListed(t *testing.T) {
 			t.Errorf("%s, %s: got %q, want %q", tt.job, tt.target, got, tt.want)
 		}
 	}
-	if q := quarantined(t, l)[1]; q.Code != "C" || !slices.Equal(q.Fields, full.Fields) || q.Message != "m" || q.Next.Sub(q.Last) != 15*time.Minute {
+	if q := quarantined(t, l)[1]; q.Code != "C" || !slices.Equal(q.Fields, full.Fields) || q.Message != "m" || q.Next.Sub(q.Last) != 14*time.Minute {
 		t.Errorf("got %+v", q)
 	}
 	counts, err := l.Waiting(t.Context(), job)
@@ -216,7 +226,7 @@ func TestWhatWasLiftedStartsOver(t *testing.T) {
 		t.Errorf("got %+v", q)
 	}
 	delivered(t, l, 6, refusal("k", pipeline.Rejected, "X"))
-	if got := waits(t, l, "k"); got != 15 {
+	if got := waits(t, l, "k"); got != 14 {
 		t.Errorf("it waits for %d min", got)
 	}
 }
@@ -235,12 +245,12 @@ func TestAMappingThatChangedAndADoubtLiftAllButWhatIsForGood(t *testing.T) {
 		_, err := l.Shape(t.Context(), job, target, "Lead: score")
 		check(t, err)
 		delivered(t, l, 0, refusal("a", pipeline.Rejected, "X"), refusal("c", pipeline.Terminal, "T"))
-		if waits(t, l, "a") != 15 || waits(t, l, "c") != -1 {
+		if waits(t, l, "a") != 14 || waits(t, l, "c") != -1 {
 			t.Error("they don't wait")
 		}
 		check(t, l.Bind(t.Context(), job, "other", org))
 		check(t, l.Doubt(t.Context(), job, "other"))
-		if waits(t, l, "a") != 15 {
+		if waits(t, l, "a") != 14 {
 			t.Errorf("%s: a doubt about another target lifts nothing here", name)
 		}
 		lift(t, l)

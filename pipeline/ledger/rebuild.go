@@ -139,11 +139,11 @@ func (t *taking) prepare(ctx context.Context) error {
 		// Its sweep is none, so that every one protects it.
 		{&t.whole, `INSERT INTO confirmed (target, key, score, grade, model, version) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET score = excluded.score, grade = excluded.grade, model = excluded.model,
-				version = excluded.version, doubted = 0, filled = 0, sweep = 0, cleared = 0
+				version = excluded.version, doubted = 0, filled = 0, sweep = 0, cleared = 0, origin = NULL
 			WHERE excluded.version > version`},
 		{&t.part, `INSERT INTO confirmed (target, key, score, grade, model, version, doubted) VALUES (?, ?, 0, '', '', ?, 1)
 			ON CONFLICT DO UPDATE SET score = 0, grade = '', model = '',
-				version = excluded.version, doubted = 1, filled = 0, sweep = 0, cleared = 0
+				version = excluded.version, doubted = 1, filled = 0, sweep = 0, cleared = 0, origin = NULL
 			WHERE excluded.version > version`},
 		{&t.behind, `UPDATE confirmed SET doubted = 1 WHERE target = ? AND key = ? AND version > ?`},
 		{&t.forget, `DELETE FROM details WHERE target = ? AND key = ?`},

@@ -98,11 +98,6 @@ func drain[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (found []T, e
 	return found, rows.Err()
 }
 
-func scanNumber(rows *sql.Rows) (number int64, err error) {
-	err = rows.Scan(&number)
-	return number, err
-}
-
 func scanText(rows *sql.Rows) (text string, err error) {
 	err = rows.Scan(&text)
 	return text, err

@@ -9,9 +9,9 @@ import (
 	"scored/pipeline"
 )
 
-// maxKeptRows is how many rejected, and how many refused, rows of a run the ledger keeps: enough to find what went
-// wrong. [pipeline.Record].Cut counts the rest.
-const maxKeptRows = 10_000
+// maxKeptRows is how many rejected, and how many refused, rows of a run the ledger keeps. [pipeline.Record].Cut counts the
+// rest.
+const maxKeptRows = pipeline.MaxKeptRows
 
 // keptRuns is how many live runs of a job, and how many of its backfills, keep their rows and their log: five days of one
 // run every 15 minutes. The runs themselves, with their summaries, stay.
@@ -67,26 +67,12 @@ func keepLines(ctx context.Context, tx *sql.Tx, run int64, lines []string) error
 	return nil
 }
 
-// dropRows drops the rows and logs of all but the job's newest runs, be those live or backfills.
+// dropRows marks the rows and logs of all but the job's newest runs, be those live or backfills, to be deleted.
 func dropRows(ctx context.Context, tx *sql.Tx, job string, live bool) error {
-	rows, err := tx.QueryContext(ctx, `UPDATE runs SET kept = 0 WHERE number IN (
+	_, err := tx.ExecContext(ctx, `UPDATE runs SET kept = 0, untidy = 1 WHERE number IN (
 		SELECT number FROM runs WHERE kept = 1 AND job = ? AND cause IN ('schedule', 'manual') = ?
-		ORDER BY number DESC LIMIT -1 OFFSET ?) RETURNING number`, job, live, keptRuns)
-	if err != nil {
-		return err
-	}
-	old, err := drain(rows, scanNumber)
-	if err != nil {
-		return err
-	}
-	for _, run := range old {
-		_, err := tx.ExecContext(ctx, `DELETE FROM rejected WHERE run = ?1; DELETE FROM refused WHERE run = ?1;
-			DELETE FROM lines WHERE run = ?1`, run)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		ORDER BY number DESC LIMIT -1 OFFSET ?)`, job, live, keptRuns)
+	return err
 }
 
 // Rejected returns the rows of the run that the contract rejected, as far as they were kept.

@@ -47,11 +47,11 @@ func TestRowsAreKeptUpToALimit(t *testing.T) {
 	for i := range rejected {
 		rejected[i] = pipeline.Rejection{Key: "same", Reason: "column income: missing"}
 	}
-	check(t, l.Finish(t.Context(), &pipeline.Summary{ID: run.ID, End: pipeline.Partial}, rejected, nil, nil))
+	check(t, l.Finish(t.Context(), &pipeline.Summary{ID: run.ID, End: pipeline.Partial, Cut: 4}, rejected, nil, nil))
 	records, err := l.Runs(t.Context(), job, 1)
 	check(t, err)
-	if records[0].Cut != 3 || count(t, l, "rejected") != 10_000 {
-		t.Errorf("got %+v; want 10,000 kept and 3 counted", records)
+	if records[0].Cut != 3+4 || count(t, l, "rejected") != 10_000 {
+		t.Errorf("got %+v; want 10,000 kept, and 3 and the summary's 4 counted", records)
 	}
 }
 
@@ -88,6 +88,7 @@ func TestOldRunsLoseTheirRowsAndLog(t *testing.T) {
 	} {
 		run := request(t, l, step.req)
 		check(t, l.Finish(t.Context(), &pipeline.Summary{ID: run.ID, End: pipeline.OK}, nil, nil, []string{"line of " + run.ID}))
+		check(t, l.Tidy(t.Context(), job))
 		if log, err := l.Lines(t.Context(), run.ID); err != nil || len(log) != 1 {
 			t.Errorf("the log of the newest run is %q, %v", log, err)
 		}

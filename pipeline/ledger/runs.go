@@ -43,7 +43,8 @@ func (l *Ledger) Begin(ctx context.Context, job string, req pipeline.Request) (*
 	return run, nil
 }
 
-// Finish records the run's summary, its rows and its log. A run is finished once.
+// Finish records the run's summary, its rows and its log. A run is finished once. What older runs of the job left and is not
+// kept any more is marked for [Ledger.Tidy].
 func (l *Ledger) Finish(
 	ctx context.Context, s *pipeline.Summary, rejected []pipeline.Rejection, refused []pipeline.RefusedRow, log []string,
 ) error {
@@ -52,7 +53,7 @@ func (l *Ledger) Finish(
 		return fmt.Errorf("finish run %s: %w", s.ID, err)
 	}
 	err = l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		cut := max(0, len(rejected)-maxKeptRows) + max(0, len(refused)-maxKeptRows)
+		cut := max(0, len(rejected)-maxKeptRows) + max(0, len(refused)-maxKeptRows) + s.Cut
 		var number int64
 		var job string
 		var live bool

@@ -38,11 +38,11 @@ func TestARunThatDiedIsSettledByItsID(t *testing.T) {
 			}
 		}
 	}
-	if w := written(t, l, dead.ID); len(w) != 1 || w[0].Key != "b" || w[0].Version != dead.Version {
+	if w := written(t, l, dead.ID); len(w) != 2 || !w[0].Open || w[1].Key != "b" || w[1].Version != dead.Version || w[1].Open {
 		t.Errorf("it wrote %+v", w)
 	}
 	check(t, l.Settle(t.Context(), dead.ID, target, list)) // again says nothing
-	if again := confirmed(t, l); !reflect.DeepEqual(again, got) || len(written(t, l, dead.ID)) != 1 {
+	if again := confirmed(t, l); !reflect.DeepEqual(again, got) || len(written(t, l, dead.ID)) != 2 {
 		t.Errorf("got  %+v\nwant %+v", again, got)
 	}
 	for _, tt := range []struct{ run, target string }{{next.ID, target}, {"unheard of", target}, {dead.ID, "elsewhere"}} {

@@ -83,7 +83,7 @@ func TestASweepProtectsWhatItFound(t *testing.T) {
 		want  known
 	}{
 		{"an undo goes back behind it", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}, {undo, 3, 70, accepted}}, known{70, 3, false, false}},
-		{"but not behind what is newer", []turn{{live, 1, 50, accepted}, {live, 5, 60, accepted}, {undo, 3, 70, accepted}}, known{60, 5, false, false}},
+		{"but not behind what is newer, which the target does not hold then", []turn{{live, 1, 50, accepted}, {live, 5, 60, accepted}, {undo, 3, 70, accepted}}, known{60, 5, false, true}},
 		{"unchanged is as new as the look", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}}, known{50, 5, false, false}},
 		{"also if an older look comes later", []turn{{live, 1, 50, accepted}, {live, 5, looks, 0}, {live, 3, looks, 0}}, known{50, 5, false, false}},
 		{"a look that is older than the change", []turn{{live, 5, 50, accepted}, {live, 3, looks, 0}}, known{50, 5, false, false}},

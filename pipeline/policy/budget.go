@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"sort"
 
 	"scored/pipeline"
@@ -48,8 +49,12 @@ func Allowance(b pipeline.Budget, reserve int) Plan {
 }
 
 // NewRation returns a [pipeline.Ration] that leaves so many percent of the target's limit to others. All changes go if the
-// run's [Allowance] pays for them; otherwise the largest: first those of the grade, a lead that had no score counting as one
-// that had 0 and no grade, and a cleared one likewise; then by how far the score moves; then in order of key.
+// run's [Allowance] pays for them; otherwise the largest: first those of the grade, then by how far the score moves, then in
+// order of key. A lead that had no score counts as one that had 0 and no grade, and a cleared one likewise. Where it is unsure
+// what the target holds, that may be any grade, and counts as another one.
+//
+// A tenth of what goes, rounded down, is not the largest but, of all others, what the target holds in the oldest versions: on
+// a budget that stays short, a small change waits, and not for ever.
 func NewRation(reserve int) pipeline.Ration {
 	return func(budget pipeline.Budget, cost func(changes int) int, changes []pipeline.Change) []pipeline.Change {
 		p := Allowance(budget, reserve)
@@ -57,18 +62,35 @@ func NewRation(reserve int) pipeline.Ration {
 			return changes
 		}
 		affordable := sort.Search(len(changes), func(n int) bool { return cost(n+1) > p.Run })
-		return largest(changes, affordable)
+		return pick(changes, affordable)
 	}
 }
 
-// largest returns the n largest changes in their order.
-func largest(changes []pipeline.Change, n int) []pipeline.Change {
+// oldShare is the part, one in so many, of a short budget that goes to the oldest versions.
+const oldShare = 10
+
+// pick returns n changes in their order: the largest, and some of the oldest.
+func pick(changes []pipeline.Change, n int) []pipeline.Change {
 	if n == len(changes) {
 		return changes
 	}
 	if n == 0 {
 		return nil
 	}
+	chosen := make([]bool, len(changes))
+	markLargest(chosen, changes, n-n/oldShare)
+	markOldest(chosen, changes, n/oldShare)
+	picked := make([]pipeline.Change, 0, n)
+	for i := range changes {
+		if chosen[i] {
+			picked = append(picked, changes[i])
+		}
+	}
+	return picked
+}
+
+// markLargest chooses n changes by size.
+func markLargest(chosen []bool, changes []pipeline.Change, n int) {
 	// There are few sizes: the changes are counted by size, and the smallest that is still sent is cut by order of key.
 	var count [sizes]int
 	for i := range changes {
@@ -79,17 +101,50 @@ func largest(changes []pipeline.Change, n int) []pipeline.Change {
 		left -= count[least]
 		least--
 	}
-	chosen := make([]pipeline.Change, 0, n)
 	for i := range changes {
 		switch s := size(&changes[i]); {
 		case s > least:
-			chosen = append(chosen, changes[i])
+			chosen[i] = true
 		case s == least && left > 0:
-			chosen = append(chosen, changes[i])
+			chosen[i] = true
 			left--
 		}
 	}
-	return chosen
+}
+
+// markOldest chooses n more changes by the version that the target holds, the same version in order of key.
+func markOldest(chosen []bool, changes []pipeline.Change, n int) {
+	if n == 0 {
+		return
+	}
+	var versions []int64
+	for i := range changes {
+		if !chosen[i] {
+			versions = append(versions, held(&changes[i]))
+		}
+	}
+	slices.Sort(versions)
+	newest := versions[n-1]
+	older, _ := slices.BinarySearch(versions, newest)
+	left := n - older // of the newest
+	for i := range changes {
+		switch v := held(&changes[i]); {
+		case chosen[i]:
+		case v < newest:
+			chosen[i] = true
+		case v == newest && left > 0:
+			chosen[i] = true
+			left--
+		}
+	}
+}
+
+// held is the version that the target holds; 0 if it confirmed no score.
+func held(c *pipeline.Change) int64 {
+	if c.Before == nil {
+		return 0
+	}
+	return c.Before.Version
 }
 
 // A score goes from 0 to 100, so it moves by one of so many steps, with or without its grade.
@@ -104,8 +159,10 @@ func size(c *pipeline.Change) int {
 	if c.Before != nil {
 		before = *c.Before
 	}
+	// What is cleared though nothing was confirmed is a write that was never answered.
+	unsure := before.Unsure || c.Clear && c.Before == nil
 	moved := min(max(c.Score.Score-before.Score, before.Score-c.Score.Score), steps-1)
-	if c.Grade != before.Grade {
+	if c.Grade != before.Grade || unsure {
 		return steps + moved
 	}
 	return moved

@@ -84,6 +84,8 @@ func TestTheLargestChangesGoFirst(t *testing.T) {
 	}
 	cleared := pipeline.Change{Score: pipeline.Score{Key: "k"}, Before: at(75, "B"), Clear: true}
 	unanswered := pipeline.Change{Score: pipeline.Score{Key: "l"}, Clear: true}
+	doubtful := at(50, "C")
+	doubtful.Unsure = true
 	changes := []pipeline.Change{
 		scored("a", 50, "C", at(50, "C")), // the model only
 		scored("b", 55, "C", at(50, "C")),
@@ -95,11 +97,21 @@ func TestTheLargestChangesGoFirst(t *testing.T) {
 		scored("h", 50, "C", at(89, "C")),
 		cleared,
 		unanswered,
+		scored("m", 52, "C", doubtful),
 	}
-	order := []string{"c", "k", "f", "g", "e", "h", "b", "d", "a", "l"}
+	for i := range changes {
+		if c := changes[i].Before; c != nil {
+			c.Version = 10 // a is the oldest
+		}
+	}
+	changes[0].Before.Version = 9
+	order := []string{"c", "k", "f", "g", "m", "e", "l", "h", "b", "d", "a"}
 	one := func(changes int) int { return changes }
 	for n := range len(changes) + 3 {
 		want := slices.Sorted(slices.Values(order[:min(n, len(order))]))
+		if n == 10 {
+			want = slices.Sorted(slices.Values(append([]string{"a"}, order[:9]...)))
+		}
 		var got []string
 		for _, c := range policy.NewRation(0)(budget(0, max(n, 1), 0, 0, 1), one, changes) {
 			got = append(got, c.Key)
@@ -119,7 +131,7 @@ func TestTheLargestChangesGoFirst(t *testing.T) {
 // larger says of two changes which a rep wants first, in words of its own.
 func larger(a, b pipeline.Change) bool {
 	graded := func(c pipeline.Change) bool {
-		return c.Before == nil && c.Grade != "" || c.Before != nil && c.Before.Grade != c.Grade
+		return c.Before == nil || c.Before.Grade != c.Grade || c.Before.Unsure
 	}
 	moved := func(c pipeline.Change) float64 {
 		if c.Before == nil {
@@ -136,6 +148,36 @@ func larger(a, b pipeline.Change) bool {
 	return a.Key < b.Key
 }
 
+// share is what goes of the changes if n do: the largest but for a tenth, and of the others those that the target holds in
+// the oldest versions.
+func share(changes []pipeline.Change, n int) (keys []string) {
+	rest := slices.Clone(changes)
+	take := func(n int, first func(a, b pipeline.Change) bool) {
+		slices.SortFunc(rest, func(a, b pipeline.Change) int {
+			if first(a, b) {
+				return -1
+			}
+			return 1
+		})
+		for _, c := range rest[:n] {
+			keys = append(keys, c.Key)
+		}
+		rest = rest[n:]
+	}
+	take(n-n/10, larger)
+	take(n/10, func(a, b pipeline.Change) bool {
+		version := func(c pipeline.Change) int64 {
+			if c.Before == nil {
+				return 0
+			}
+			return c.Before.Version
+		}
+		return version(a) < version(b) || version(a) == version(b) && a.Key < b.Key
+	})
+	slices.Sort(keys)
+	return keys
+}
+
 func FuzzRation(f *testing.F) {
 	f.Add([]byte("a lead, and another; some more of them, and a few that moved"), uint16(10), uint16(40), uint8(3), uint8(20))
 	f.Add([]byte{}, uint16(0), uint16(1), uint8(0), uint8(0))
@@ -145,7 +187,8 @@ func FuzzRation(f *testing.F) {
 		for i := 0; i+2 < len(data); i += 3 {
 			c := scored(fmt.Sprintf("k%06d", i), int(data[i])%101, string("ABCD"[data[i]/64]), nil)
 			if data[i+1] > 60 {
-				c.Before = &pipeline.Confirmed{Score: int(data[i+1]) % 101, Grade: string("ABCD"[data[i+2]%4])}
+				c.Before = &pipeline.Confirmed{Score: int(data[i+1]) % 101, Grade: string("ABCD"[data[i+2]%4]),
+					Version: int64(data[i+2]) >> 3, Unsure: data[i+2]&7 == 7}
 			}
 			if data[i+2] > 250 {
 				c.Score, c.Clear = pipeline.Score{Key: c.Key}, true
@@ -172,21 +215,12 @@ func FuzzRation(f *testing.F) {
 		case len(got) < len(changes) && cost(len(got)+1) <= p.Run:
 			t.Fatalf("%d changes go, and one more would fit", len(got))
 		}
-		chosen := map[string]bool{}
-		var least pipeline.Change
-		for i, c := range got {
-			chosen[c.Key] = true
-			if i > 0 && c.Key <= got[i-1].Key {
-				t.Fatal("out of order")
-			}
-			if i == 0 || larger(least, c) {
-				least = c
-			}
+		var keys []string
+		for _, c := range got {
+			keys = append(keys, c.Key)
 		}
-		for _, c := range changes {
-			if !chosen[c.Key] && len(got) > 0 && larger(c, least) {
-				t.Fatalf("%+v is left out for %+v", c, least)
-			}
+		if want := share(changes, len(got)); !slices.Equal(keys, want) {
+			t.Fatalf("of %+v\n%v go, want %v", changes, keys, want)
 		}
 	})
 }
@@ -197,6 +231,7 @@ type day struct {
 	random           *rand.Rand
 	keys             []string // of the leads
 	want, held       []int    // per lead: the score, and what the org has of it
+	slots            []int64  // per lead: when that was sent
 	own, others      []int    // per slot
 	limit, reserve   int
 	pending, skipped int // changes after the last run, and runs that sent nothing
@@ -222,7 +257,8 @@ func (d *day) slot(others, changing int) {
 	var changes []pipeline.Change
 	for lead, score := range d.want {
 		if before := d.held[lead]; before != score {
-			changes = append(changes, scored(d.keys[lead], score, grade(score), &pipeline.Confirmed{Score: before, Grade: grade(before)}))
+			confirmed := &pipeline.Confirmed{Score: before, Grade: grade(before), Version: d.slots[lead]}
+			changes = append(changes, scored(d.keys[lead], score, grade(score), confirmed))
 		}
 	}
 	recent := slices.Sorted(slices.Values(d.own[max(len(d.own)-96, 0):]))
@@ -242,29 +278,20 @@ func (d *day) slot(others, changing int) {
 	if calls == 0 && len(changes) > 0 {
 		d.skipped++
 	}
-	var small, large pipeline.Change // the smallest that goes, the largest that stays
-	next := 0
-	for _, c := range changes {
-		if next < len(sent) && sent[next].Key == c.Key {
-			if next++; small.Key == "" || larger(small, c) {
-				small = c
-			}
-		} else if large.Key == "" || larger(c, large) {
-			large = c
-		}
-	}
-	if small.Key != "" && large.Key != "" && larger(large, small) {
-		d.t.Fatalf("slot %d: %+v stays and %+v goes", len(d.own), large, small)
-	}
+	var went []string
 	for _, c := range sent {
 		lead, _ := slices.BinarySearch(d.keys, c.Key)
-		d.held[lead] = c.Score.Score
+		d.held[lead], d.slots[lead] = c.Score.Score, int64(len(d.own))
+		went = append(went, c.Key)
+	}
+	if len(d.own)%12 == 0 && !slices.Equal(went, share(changes, len(sent))) { // every time takes long
+		d.t.Fatalf("slot %d: other changes go", len(d.own))
 	}
 	d.pending = len(changes) - len(sent)
 }
 
 func TestADayOnWhichAnotherApplicationEatsTheBudget(t *testing.T) {
-	d := &day{t: t, random: rand.New(rand.NewPCG(9, 9)), want: make([]int, 10_000), held: make([]int, 10_000), limit: 2000, reserve: 20, least: math.MaxInt}
+	d := &day{t: t, random: rand.New(rand.NewPCG(9, 9)), want: make([]int, 10_000), held: make([]int, 10_000), slots: make([]int64, 10_000), limit: 2000, reserve: 20, least: math.MaxInt}
 	for lead := range d.want {
 		d.keys = append(d.keys, fmt.Sprintf("k%05d", lead))
 		d.want[lead] = d.random.IntN(101)
@@ -293,6 +320,33 @@ func TestADayOnWhichAnotherApplicationEatsTheBudget(t *testing.T) {
 	if d.pending != 0 {
 		t.Errorf("%d changes were not caught up", d.pending)
 	}
+}
+
+// In every slot more leads change their grade than the budget pays for, for ever, and one lead changed by a little once.
+func TestOnABudgetThatStaysShortASmallChangeIsNotLeftForEver(t *testing.T) {
+	held := make([]int64, 1000) // 200 go per slot, 20 of them as the oldest
+	small := scored("small", 51, "C", &pipeline.Confirmed{Score: 50, Grade: "C", Version: 5})
+	for slot := int64(1); slot < 60; slot++ {
+		changes := []pipeline.Change{small}
+		for lead, version := range held {
+			changes = append(changes, scored(fmt.Sprintf("k%04d", lead), 90, "A", &pipeline.Confirmed{Score: 10, Grade: "D", Version: version}))
+		}
+		sent := policy.NewRation(0)(budget(0, 1, 0, 0, 1), hundreds, changes)
+		if len(sent) != 200 {
+			t.Fatalf("%d changes go", len(sent))
+		}
+		for _, c := range sent {
+			if c.Key == small.Key {
+				return
+			}
+			var lead int
+			if _, err := fmt.Sscanf(c.Key, "k%d", &lead); err != nil {
+				t.Fatal(err)
+			}
+			held[lead] = slot
+		}
+	}
+	t.Error("it was never sent")
 }
 
 func BenchmarkRation(b *testing.B) {

@@ -20,7 +20,7 @@ func left(t *testing.T, r *pipeline.Run, entry pipeline.Confirmed, rejected ...s
 }
 
 func TestAKeyThatLeftIsCleared(t *testing.T) {
-	const clear, unanswered, nothing, superseded, ahead, quarantined = "clear", "unanswered", "nothing", "superseded", "ahead", "quarantined"
+	const clear, unanswered, nothing, superseded, ahead, kept, quarantined = "clear", "unanswered", "nothing", "superseded", "ahead", "kept", "quarantined"
 	tests := []struct {
 		name  string
 		known func(*pipeline.Confirmed)
@@ -28,7 +28,10 @@ func TestAKeyThatLeftIsCleared(t *testing.T) {
 	}{
 		{"confirmed", nil, clear},
 		{"of another model", func(c *pipeline.Confirmed) { c.Model = "lead_scoring@ffffffff" }, clear},
-		{"filled by a backfill", func(c *pipeline.Confirmed) { c.Filled = true }, clear},
+		{"filled by a backfill", func(c *pipeline.Confirmed) { c.Filled = true }, kept},
+		{"filled by a backfill, and in doubt", func(c *pipeline.Confirmed) { c.Filled, c.Unsure = true, true }, kept},
+		{"filled by a backfill, and refused lately", func(c *pipeline.Confirmed) { c.Filled, c.Until = true, pipeline.Never }, kept},
+		{"filled by a backfill as of a later time", func(c *pipeline.Confirmed) { c.Filled, c.Version = true, version }, superseded},
 		{"in doubt", func(c *pipeline.Confirmed) { c.Unsure = true }, clear},
 		{"a first write was never answered", func(c *pipeline.Confirmed) { c.Model, c.Unsure = "", true }, unanswered},
 		{"cleared", func(c *pipeline.Confirmed) { c.Cleared = true }, nothing},
@@ -55,6 +58,7 @@ func TestAKeyThatLeftIsCleared(t *testing.T) {
 				nothing:     {},
 				superseded:  {Superseded: 1},
 				ahead:       {Superseded: 1, Ahead: 1},
+				kept:        {Kept: 1},
 				quarantined: {Quarantined: 1},
 			}[tt.want]
 			first, last := pipeline.Change{Score: pipeline.Score{Key: "a", Score: 1}}, pipeline.Change{Score: pipeline.Score{Key: "c", Score: 1}}

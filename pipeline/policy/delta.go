@@ -18,7 +18,8 @@ import (
 // newer one, and quarantined where it would be a change and the target refused its key so lately that it is not asked again.
 //
 // A key that left the result is cleared if found says so and the run is none of a backfill, whose result is one of the
-// past: once, and by the same rules as a score that differs. One that the target never takes again is let go.
+// past: once, and by the same rules as a score that differs. One that the target never takes again is let go, and what a
+// backfill filled is kept: it was outside the result from the beginning.
 func Delta(
 	run *pipeline.Run, model string, found pipeline.Found, confirmed iter.Seq2[pipeline.Confirmed, error],
 ) (pipeline.Decision, error) {
@@ -115,6 +116,8 @@ func (d *decider) leave(known *pipeline.Confirmed) {
 	switch {
 	case !known.Unsure && !holds(known): // nothing there
 	case d.superseded(known):
+	case known.Filled:
+		d.Kept++
 	case !known.Until.Before(pipeline.Never):
 	case known.Until.After(d.run.Started):
 		d.Quarantined++

@@ -97,7 +97,7 @@ func lookup(r *pipeline.Run, filling bool, found pipeline.Found, entries []pipel
 			if slices.Contains(found.Rejected, key) || !found.Clear || r.Trigger == pipeline.Fill || r.Trigger == pipeline.Backfill {
 				continue
 			}
-			if !e.Unsure && before == nil || e.Until.Equal(pipeline.Never) && e.Version < version {
+			if !e.Unsure && before == nil || !e.Filled && e.Until.Equal(pipeline.Never) && e.Version < version {
 				continue
 			}
 		}
@@ -110,7 +110,7 @@ func lookup(r *pipeline.Run, filling bool, found pipeline.Found, entries []pipel
 			d.Superseded++
 		case equal:
 			d.Unchanged++
-		case filling && before != nil && !e.Filled:
+		case !scored && e.Filled, filling && before != nil && !e.Filled:
 			d.Kept++
 		case e.Until.After(run.Started):
 			d.Quarantined++

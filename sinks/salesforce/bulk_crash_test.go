@@ -148,6 +148,12 @@ func crash(t *testing.T, p *process) {
 			t.Errorf("died %s: row %d was applied, and nobody says so", p.died, i)
 		}
 	}
+	if len(j.jobs()) > 0 { // a creation that may still arrive, until it can't any more
+		j.age(time.Minute)
+		if _, err := w.resume(t.Context(), w.sink); err != nil {
+			t.Fatalf("died %s: %v", p.died, err)
+		}
+	}
 	w.wantTidy(j)
 	d := w.deliver(t.Context(), w.sink, changes, nil)
 	d.want(t, counts{accepted: 5, refused: 1}, false, 0)

@@ -88,7 +88,7 @@ func (c *Config) unfit(change *pipeline.Change) pipeline.Outcome {
 const chunk = 32 << 10
 
 // upload renders changes while they are read, as many as fit into limit bytes but at least one. It is made anew for each
-// request. What it counts may be looked at once it was closed, which the transport does when it is through with it.
+// request. It may be looked at once it was closed, which the transport does when it is through with it.
 type upload struct {
 	cfg     *Config
 	shared  *shared
@@ -100,16 +100,28 @@ type upload struct {
 	rows   int  // how many are
 	ended  bool // no more of them fit, or there are none
 	bytes  int
+	size   int    // what bytes will be at the end
 	text   []byte // rendered and not read yet; its memory is pending's
 	memory []byte
 	closed chan struct{}
 	once   sync.Once
 }
 
-// newUpload begins with changes[from].
+// newUpload begins with changes[from]. It renders them once beforehand, to know its size: not everything between here and the
+// org takes a body that does not tell its length.
 func (d *bulk) newUpload(from int) *upload {
+	measure := d.rewind(from, make([]byte, 0, 2*chunk))
+	for !measure.ended {
+		measure.render()
+	}
+	u := d.rewind(from, measure.memory)
+	u.size = measure.bytes
+	return u
+}
+
+func (d *bulk) rewind(from int, memory []byte) *upload {
 	u := &upload{cfg: &d.cfg, shared: d.shared, changes: d.changes, done: d.done, limit: d.cfg.UploadLimit, at: from,
-		memory: make([]byte, 0, 2*chunk), closed: make(chan struct{})}
+		memory: memory, closed: make(chan struct{})}
 	u.text = u.cfg.appendHeader(u.memory)
 	u.bytes = len(u.text)
 	return u
@@ -171,3 +183,5 @@ func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
 func (b bitset) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
 
 func (b bitset) add(i int) { b[i/64] |= 1 << (i % 64) }
+
+func (b bitset) remove(i int) { b[i/64] &^= 1 << (i % 64) }

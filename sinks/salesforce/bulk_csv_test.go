@@ -57,8 +57,8 @@ func TestUploadsHoldEachChangeOnce(t *testing.T) {
 			for from := 0; from < len(changes); {
 				u := d.newUpload(from)
 				text, err := io.ReadAll(wrap(u))
-				if err != nil || !u.complete() {
-					t.Fatal(err, u.complete())
+				if err != nil || !u.complete() || u.size != len(text) {
+					t.Fatal(err, u.complete(), u.size, len(text))
 				}
 				if len(text) != u.bytes || len(text) > limit && u.rows > 1 {
 					t.Fatalf("%d bytes of %d rows, counted %d, limit %d", len(text), u.rows, u.bytes, limit)

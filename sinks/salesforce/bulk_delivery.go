@@ -62,7 +62,8 @@ func (d *bulk) flush() error {
 	return d.broken
 }
 
-// find returns the index of the change with the key, from lo and below hi. A job that found a record by the other form of its Id may repeat that form.
+// find returns the index of the change with the key, from lo and below hi. A job that found a record by the other form of its Id
+// may repeat that form.
 func (d *bulk) find(key []byte, lo, hi int) (int, bool) {
 	at, ok := d.search(key, lo, hi)
 	if !ok && d.cfg.Operation == Update && len(key) == 18 {

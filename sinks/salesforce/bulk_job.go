@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,14 +36,37 @@ type job struct {
 	ExternalID string `json:"externalIdFieldName"`
 	CreatedBy  string `json:"createdById"`
 	Created    string `json:"createdDate"`
-	Processed  int    `json:"numberRecordsProcessed"` // those that failed among them
-	Failed     int    `json:"numberRecordsFailed"`
-	Message    string `json:"errorMessage"` // may echo data
+	Processed  count  `json:"numberRecordsProcessed"` // those that failed among them
+	Failed     *count `json:"numberRecordsFailed"`    // nil if the org does not tell
+	Message    string `json:"errorMessage"`           // may echo data
+}
+
+// count is a number that may come as a string.
+type count int
+
+func (c *count) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
+	n, err := strconv.Atoi(strings.Trim(string(text), `"`))
+	if err != nil || n < 0 {
+		return errors.New("no count")
+	}
+	*c = count(n)
+	return nil
 }
 
 // over tells whether the org has done with the job.
 func (j *job) over() bool {
 	return j.State == jobComplete || j.State == jobFailed || j.State == jobAborted
+}
+
+// failures is how many rows the org says that it did not take.
+func (j *job) failures() int {
+	if j.Failed == nil {
+		return 0
+	}
+	return int(*j.Failed)
 }
 
 // keyColumn is the column by which its rows are told apart.
@@ -64,7 +88,8 @@ func (j *job) trouble() error {
 	case j.State == jobComplete:
 		return nil
 	case j.State == jobAborted:
-		return problem(pipeline.TryAgain, "was aborted in the org", "ask whoever looks after Bulk Data Load Jobs in Setup")
+		return problem(0, "was aborted in the org", // a person's doing, which is not fought with another job
+			"ask whoever looks after Bulk Data Load Jobs in Setup; a later run sends what the job left")
 	case code == "ExceededQuota":
 		return problem(pipeline.Exhausted, "failed: ExceededQuota",
 			"Bulk API jobs use up the org's batches of 24 hours: see them in Setup")
@@ -75,9 +100,6 @@ func (j *job) trouble() error {
 		return problem(pipeline.TryAgain, "failed: "+plainCode(code), "Bulk Data Load Jobs in Setup shows the job's message")
 	}
 }
-
-// lastly makes Bulk requests that must not be cut off: ctx was made by outlive, and nothing outlives it.
-type lastly bool
 
 // jobsPath is the resource of jobs.
 func (s *Sink) jobsPath() string { return "services/data/v" + s.cfg.APIVersion + "/jobs/ingest" }
@@ -102,21 +124,25 @@ func (s *Sink) createJob(ctx context.Context) (id string, err error) {
 }
 
 // readJob asks for a job's state.
-func (s *Sink) readJob(ctx context.Context, parting lastly, id string) (j *job, err error) {
-	err = s.exchange(ctx, bool(parting), func(c *simpleforce.Client) error {
+func (s *Sink) readJob(ctx context.Context, id string) (j *job, err error) {
+	err = s.call(ctx, func(c *simpleforce.Client) error {
 		j, err = s.askJob(c, http.MethodGet, s.jobsPath()+"/"+id, nil)
-		if err == nil && !sameRecord(j.ID, id) {
+		if err == nil && j.ID != id && !sameRecord(j.ID, id) {
 			err = garbled("another job")
 		}
 		return err
 	})
+	if f, ok := errors.AsType[*failure](err); ok && f.missing() {
+		err = &pipeline.Problem{Err: fmt.Errorf("the org does not know the job: %w", f),
+			Hint: "somebody may have deleted it under Bulk Data Load Jobs in Setup: its rows are sent again by a later run"}
+	}
 	return j, err
 }
 
 // moveJob asks for another state of a job: UploadComplete or Aborted.
-func (s *Sink) moveJob(ctx context.Context, parting lastly, id, state string) error {
+func (s *Sink) moveJob(ctx context.Context, id, state string) error {
 	body, _ := json.Marshal(map[string]string{"state": state}) // strings always marshal
-	return s.exchange(ctx, bool(parting), func(c *simpleforce.Client) error {
+	return s.call(ctx, func(c *simpleforce.Client) error {
 		_, err := s.askJob(c, http.MethodPatch, s.jobsPath()+"/"+id, body)
 		return err
 	})
@@ -140,7 +166,7 @@ func (s *Sink) askJob(c *simpleforce.Client, method, path string, body []byte) (
 		return &job{}, err
 	}
 	var j job
-	if err := json.Unmarshal(answer, &j); err != nil || !isID(j.ID) || j.State == "" {
+	if err := json.Unmarshal(answer, &j); err != nil || !isJobID(j.ID) || j.State == "" {
 		return &job{}, garbled("no description of a job")
 	}
 	return &j, nil
@@ -155,7 +181,7 @@ func (s *Sink) await(ctx context.Context, id string) (*job, error) {
 		if err := pause(ctx, wait*9/10+rand.N(wait/5+1)); err != nil {
 			return nil, err
 		}
-		j, err := s.readJob(ctx, false, id)
+		j, err := s.readJob(ctx, id)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("ask for job %s: %w", id, err)

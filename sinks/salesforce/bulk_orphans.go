@@ -24,8 +24,10 @@ const (
 )
 
 // callOffOrphans aborts what came of a creation that was asked for at since and never answered: jobs of our user for the same
-// records that were created about then, wait for an upload and are not in the journal. It returns how many there were.
-func (s *Sink) callOffOrphans(ctx context.Context, parting lastly, since time.Time) (found int, err error) {
+// records that were created about then, wait for an upload and are not in the journal. Another process's job that is being
+// uploaded just then can't be told from it: its upload is turned down with INVALIDJOBSTATE, and tried again. It returns how
+// many it aborted.
+func (s *Sink) callOffOrphans(ctx context.Context, since time.Time) (aborted int, err error) {
 	known, err := s.cfg.Journal.Open(context.WithoutCancel(ctx))
 	if err != nil {
 		return 0, fmt.Errorf("read the journal: %w", err)
@@ -38,7 +40,7 @@ func (s *Sink) callOffOrphans(ctx context.Context, parting lastly, since time.Ti
 		s.log.Warn("the login does not tell whose it is: jobs without an owner are left to the org")
 		return 0, nil
 	}
-	listed, err := s.listJobs(ctx, parting)
+	listed, err := s.listJobs(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -46,20 +48,20 @@ func (s *Sink) callOffOrphans(ctx context.Context, parting lastly, since time.Ti
 		if !s.mayBeOurs(&listed[i], current.user, since, known) {
 			continue
 		}
-		j, err := s.readJob(ctx, parting, listed[i].ID) // lists don't name the external id
+		j, err := s.readJob(ctx, listed[i].ID) // lists don't name the external id
 		if err != nil {
-			return found, err
+			return aborted, err
 		}
 		if j.State != jobOpen || s.cfg.Operation == Upsert && !strings.EqualFold(j.ExternalID, s.cfg.ExternalID) {
 			continue
 		}
-		if err := s.moveJob(ctx, parting, j.ID, jobAborted); err != nil {
-			return found, fmt.Errorf("abort job %s: %w", j.ID, err)
+		if err := s.moveJob(ctx, j.ID, jobAborted); err != nil {
+			return aborted, fmt.Errorf("abort job %s: %w", j.ID, err)
 		}
 		s.log.Info("aborted a Bulk job whose creation was not answered", "job_id", j.ID)
-		found++
+		aborted++
 	}
-	return found, nil
+	return aborted, nil
 }
 
 // mayBeOurs tells whether a listed job can be what came of our creation. The request has reached the org, if at all, before
@@ -69,46 +71,55 @@ func (s *Sink) mayBeOurs(j *job, user string, since time.Time, known []pipeline.
 	if err != nil || created.Before(since.Add(-clockSkew)) || created.After(since.Add(clockSkew+s.cfg.Timeout+farewell)) {
 		return false
 	}
-	if j.State != jobOpen || !isID(j.ID) || j.Operation != s.cfg.Operation.String() ||
+	if j.State != jobOpen || !isJobID(j.ID) || j.Operation != s.cfg.Operation.String() ||
 		!strings.EqualFold(j.Object, s.cfg.Object) || !sameRecord(j.CreatedBy, user) {
 		return false
 	}
 	for _, k := range known {
-		if sameRecord(k.ID, j.ID) {
+		if k.ID == j.ID || sameRecord(k.ID, j.ID) {
 			return false
 		}
 	}
 	return true
 }
 
+// firstPage is the path of the first page of the jobs that the org knows.
+func (s *Sink) firstPage() string { return s.jobsPath() + "?jobType=V2Ingest" }
+
 // listJobs returns the jobs that the org knows.
-func (s *Sink) listJobs(ctx context.Context, parting lastly) (jobs []job, err error) {
-	path := s.jobsPath() + "?jobType=V2Ingest"
+func (s *Sink) listJobs(ctx context.Context) (jobs []job, err error) {
+	path := s.firstPage()
 	for range maxPages {
-		var page struct {
-			Done    *bool  `json:"done"`
-			Records []job  `json:"records"`
-			Next    string `json:"nextRecordsUrl"`
-		}
-		err = s.exchange(ctx, bool(parting), func(c *simpleforce.Client) error {
-			answer, err := c.ApexREST(http.MethodGet, path, nil)
-			if err != nil {
-				return err
-			}
-			if json.Unmarshal(answer, &page) != nil || page.Done == nil {
-				return garbled("no list of jobs")
-			}
-			return nil
-		})
-		if err != nil {
+		var page []job
+		if page, path, err = s.listPage(ctx, path); err != nil {
 			return nil, fmt.Errorf("list jobs: %w", err)
 		}
-		jobs = append(jobs, page.Records...)
-		next, ok := strings.CutPrefix(page.Next, "/services/data/")
-		if *page.Done || !ok {
+		if jobs = append(jobs, page...); path == "" {
 			return jobs, nil
 		}
-		path = "services/data/" + next
 	}
 	return nil, errors.New("list jobs: the list does not end")
+}
+
+// listPage returns a page of jobs and the path of the next one, "" if it is the last.
+func (s *Sink) listPage(ctx context.Context, path string) (jobs []job, next string, err error) {
+	var page struct {
+		Done    *bool  `json:"done"`
+		Records []job  `json:"records"`
+		Next    string `json:"nextRecordsUrl"`
+	}
+	err = s.call(ctx, func(c *simpleforce.Client) error {
+		answer, err := c.ApexREST(http.MethodGet, path, nil)
+		if err != nil {
+			return err
+		}
+		if json.Unmarshal(answer, &page) != nil || page.Done == nil {
+			return garbled("no list of jobs")
+		}
+		return nil
+	})
+	if rest, ok := strings.CutPrefix(page.Next, "/services/data/"); err == nil && ok && !*page.Done {
+		next = "services/data/" + rest
+	}
+	return page.Records, next, err
 }

@@ -1,6 +1,7 @@
 package salesforce_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,6 +63,22 @@ func TestOrphansAreFoundAndOthersLeftAlone(t *testing.T) {
 	}
 }
 
+// A creation may arrive after its sender died, and after the next run has looked for it.
+func TestAnOrphanThatArrivesLateIsFoundByALaterRun(t *testing.T) {
+	w, j := newBulkWorld(t, nil)
+	j.open = []pipeline.RemoteJob{{Run: "leads-died", Since: time.Now()}}
+	if _, err := w.resume(t.Context(), w.sink); err != nil || len(j.jobs()) != 1 {
+		t.Fatalf("the journal has %q, %v", j.jobs(), err)
+	}
+	late := w.openJob(clientID, upsertJob)
+	if _, err := w.resume(t.Context(), w.sink); err != nil || len(j.jobs()) != 0 {
+		t.Errorf("the journal has %q, %v", j.jobs(), err)
+	}
+	if jobs := w.org.Jobs(); len(jobs) != 1 || jobs[0].ID != late || jobs[0].State != "Aborted" {
+		t.Errorf("the org has %+v", jobs)
+	}
+}
+
 func TestOrphansAreLookedForOnEveryPage(t *testing.T) {
 	w, j := newBulkWorld(t, nil)
 	pages := []string{
@@ -82,17 +99,35 @@ func TestOrphansAreLookedForOnEveryPage(t *testing.T) {
 	}
 }
 
-func TestACreationWhoseJobsCannotBeListedStaysNoted(t *testing.T) {
-	for _, body := range []string{"{}", "[]", `{"done":false,"records":[]`} {
+// What an unanswered creation may have left is empty. Where jobs can't be listed, it blocks nothing.
+func TestAnEmptyJobThatCannotBeFoundBlocksNothing(t *testing.T) {
+	for _, answer := range []fakeorg.Fault{
+		{Status: 200, Body: "{}"}, {Status: 200, Body: "[]"}, {Status: 200, Body: `{"done":false,"records":[]`},
+		{Status: 404, Body: "404 page not found"}, {Status: 404, Body: fakeorg.Errors("NOT_FOUND", "x")},
+		{Status: 403, Body: fakeorg.Errors("INSUFFICIENT_ACCESS", "x")}, {Status: 500},
+	} {
 		w, j := newBulkWorld(t, nil)
-		w.org.Inject(fakeorg.Fault{Method: "GET", Path: ingest, Status: 200, Body: body})
+		answer.Method, answer.Path = "GET", ingest
+		w.org.Inject(answer)
 		j.open = []pipeline.RemoteJob{{Run: "leads-died", Since: time.Now()}}
-		if _, err := w.resume(t.Context(), w.sink); pipeline.ClassOf(err) != pipeline.TryAgain {
-			t.Errorf("%s: error is %v", body, err)
+		if _, err := w.resume(t.Context(), w.sink); err != nil || len(j.jobs()) > 0 {
+			t.Errorf("%d %s: %v; the journal has %q", answer.Status, answer.Body, err, j.jobs())
 		}
-		if len(j.jobs()) != 1 {
-			t.Errorf("%s: the journal has %q", body, j.jobs())
+		if !strings.Contains(w.logged.String(), "may stand open and empty") {
+			t.Errorf("nothing in the log: %s", w.logged)
 		}
+	}
+}
+
+// A search that was stopped goes on in the next run.
+func TestAStoppedSearchForAnEmptyJobStaysNoted(t *testing.T) {
+	w, j := newBulkWorld(t, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	w.org.Inject(fakeorg.Fault{Method: "GET", Path: ingest, Before: stop, Reset: true})
+	j.open = []pipeline.RemoteJob{{Run: "leads-died", Since: time.Now()}}
+	if _, err := w.resume(ctx, w.sink); err == nil || len(j.jobs()) != 1 {
+		t.Errorf("%v; the journal has %q", err, j.jobs())
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"scored/pipeline"
 )
@@ -20,6 +19,7 @@ type part struct {
 	accepted bitset // from lo on: nothing but accepted, and not reported yet
 
 	refused int               // of sent
+	failed  int               // of sent: in the file of those that failed
 	mapping *pipeline.Outcome // the first refusal that is the mapping's fault
 }
 
@@ -49,22 +49,15 @@ func (d *bulk) send(ctx context.Context, from int) (to int, err error) {
 	return p.hi, p.settle(ctx)
 }
 
-// create makes a job, with a note before and behind. A creation without an answer left nothing but, perhaps, an empty job,
-// which is looked for at once.
+// create makes a job, with a note before and behind. A creation without an answer left nothing but, perhaps, an empty job:
+// the note stays for finish.
 func (d *bulk) create(ctx, parting context.Context) (id string, err error) {
-	journal, since := d.cfg.Journal, time.Now()
+	journal := d.cfg.Journal
 	if err := journal.Creating(ctx, d.run.ID); err != nil {
 		return "", fmt.Errorf("note it before: %w", err)
 	}
 	if id, err = d.createJob(ctx); err != nil {
-		found := 0
-		if uncertain(err) {
-			var listed error
-			if found, listed = d.callOffOrphans(parting, true, since); listed != nil {
-				d.log.Warn("a job may stand open in the org until a later run finds it", "run_id", d.run.ID, "reason", listed.Error())
-			}
-		}
-		if found > 0 || !uncertain(err) {
+		if !uncertain(err) {
 			err = errors.Join(err, journal.Closed(context.WithoutCancel(ctx), d.run.ID, ""))
 		}
 		return "", err
@@ -78,12 +71,12 @@ func (d *bulk) create(ctx, parting context.Context) (id string, err error) {
 
 // start closes the upload, after which the org works on it.
 func (p *part) start(ctx, parting context.Context) error {
-	err := p.moveJob(ctx, false, p.id, jobUploaded)
+	err := p.moveJob(ctx, p.id, jobUploaded)
 	if err == nil {
 		return nil
 	}
 	untouched := !uncertain(err)
-	if j, asked := p.readJob(parting, true, p.id); asked == nil {
+	if j, asked := p.readJob(parting, p.id); asked == nil {
 		switch {
 		case j.State != jobOpen && j.State != jobAborted, j.Processed > 0:
 			return nil // the request did arrive
@@ -100,9 +93,11 @@ func (p *part) start(ctx, parting context.Context) error {
 
 // callOff aborts a job that was not closed, and tells whether it is certain that it changed nothing. If it is not, the
 // journal keeps the job.
-func (s *Sink) callOff(parting context.Context, run, id string) bool {
-	moved := s.moveJob(parting, true, id, jobAborted)
-	j, err := s.readJob(parting, true, id)
+func (s *Sink) callOff(ctx context.Context, run, id string) bool {
+	parting, cancel := outlive(ctx)
+	defer cancel()
+	moved := s.moveJob(parting, id, jobAborted)
+	j, err := s.readJob(parting, id)
 	switch {
 	case err == nil && j.State == jobAborted && j.Processed == 0:
 		err = s.cfg.Journal.Closed(context.WithoutCancel(parting), run, id)
@@ -123,13 +118,13 @@ func (p *part) settle(ctx context.Context) error {
 	}
 	j, err := p.await(ctx, p.id)
 	if err == nil {
-		err = p.readResults(ctx, j, func() bool { return p.left > 0 }, p.take)
+		err = p.readResults(ctx, j, func() bool { return p.left > 0 || p.failed < j.failures() }, p.take)
 	}
-	if err == nil && p.left > 0 {
-		err = p.unaccounted(fmt.Sprintf("%d of %d rows are in no result", p.left, p.sent))
+	if err == nil {
+		err = p.addUp(j)
 	}
-	if failed := p.reportAccepted(); failed != nil {
-		return failed
+	if failed := p.reportAccepted(ctx); failed != nil {
+		err = failed
 	}
 	if failed := p.giveUp(p.lo, p.hi); failed != nil {
 		return failed
@@ -145,6 +140,18 @@ func (p *part) settle(ctx context.Context) error {
 		p.deleteJob(ctx, p.id)
 	}
 	return err
+}
+
+// addUp compares what the results had with what the job says of itself.
+func (p *part) addUp(j *job) error {
+	switch {
+	case p.left > 0:
+		return p.unaccounted(fmt.Sprintf("%d of %d rows are in no result", p.left, p.sent))
+	case j.State == jobComplete && j.Failed != nil && p.failed != j.failures():
+		return p.unaccounted(fmt.Sprintf("%d rows failed, and the job counts %d", p.failed, j.failures()))
+	default:
+		return nil
+	}
 }
 
 // errUnaccounted marks results that can't be of the rows that were sent.
@@ -163,9 +170,16 @@ func (p *part) take(key []byte, o pipeline.Outcome) error {
 		return p.unaccounted("a row that was not sent")
 	}
 	if p.done.has(at) {
+		if p.accepted.has(at - p.lo) { // or refused, who knows
+			p.accepted.remove(at - p.lo)
+			p.done.remove(at)
+		}
 		return p.unaccounted("a row that is there twice, or was not sent")
 	}
 	p.left--
+	if o.Status != pipeline.Accepted && o.Status != pipeline.Unprocessed {
+		p.failed++
+	}
 	if o.Status == pipeline.Refused {
 		p.refused++
 		if p.mapping == nil && o.Class == pipeline.Configuration {
@@ -181,15 +195,31 @@ func (p *part) take(key []byte, o pipeline.Outcome) error {
 	return p.report(at, o)
 }
 
-func (p *part) reportAccepted() error {
+// reportAccepted reports, block by block, what was noted as accepted, until ctx ends: the rest is for a later run to settle.
+func (p *part) reportAccepted(ctx context.Context) error {
 	for at := p.lo; at < p.hi; at++ {
-		if p.accepted.has(at - p.lo) {
-			if err := p.report(at, pipeline.Outcome{Status: pipeline.Accepted}); err != nil {
-				return err
-			}
+		if !p.accepted.has(at - p.lo) {
+			continue
+		}
+		if err := p.report(at, pipeline.Outcome{Status: pipeline.Accepted}); err != nil {
+			return err
+		}
+		p.accepted.remove(at - p.lo)
+		if len(p.block) == 0 && ctx.Err() != nil {
+			p.reopen()
+			return ctx.Err()
 		}
 	}
 	return nil
+}
+
+// reopen takes back what was noted as accepted and is not reported.
+func (p *part) reopen() {
+	for at := p.lo; at < p.hi; at++ {
+		if p.accepted.has(at - p.lo) {
+			p.done.remove(at)
+		}
+	}
 }
 
 // fault returns the problem of a job of which no row was taken because of the mapping: no other will be.

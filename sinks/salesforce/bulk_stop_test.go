@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"scored/pipeline"
 	"scored/sinks/salesforce"
@@ -122,6 +123,8 @@ func TestAJobThatOutlivesItsDelivery(t *testing.T) {
 
 func TestResumingWhatCannotBeKnown(t *testing.T) {
 	gone := func(w *world, id string) { w.request(clientID, http.MethodDelete, id, "") }
+	const day = 24 * time.Hour
+	ages := map[string]time.Duration{"a job that is gone": 0, "one that is turned down": 7*day + time.Hour, "results that are none": 7 * time.Hour}
 	for name, prepare := range map[string]func(w *world, id string){
 		"a job that is gone": gone,
 		"one that is turned down": func(w *world, _ string) {
@@ -136,7 +139,7 @@ func TestResumingWhatCannotBeKnown(t *testing.T) {
 			id := w.openJob(clientID, upsertJob)
 			w.request(clientID, http.MethodPut, id+"/batches", "Lead_Key__c,Lead_Score__c\nL000001,1\n")
 			w.request(clientID, http.MethodPatch, id, `{"state":"UploadComplete"}`)
-			j.open = []pipeline.RemoteJob{{Run: "leads-died", ID: id}}
+			j.open = []pipeline.RemoteJob{{Run: "leads-died", ID: id, Since: time.Now().Add(-ages[name])}}
 			prepare(w, id)
 			if got, err := w.resume(t.Context(), w.sink); err != nil || len(got) > 0 {
 				t.Errorf("%v, %v", got, err)

@@ -131,6 +131,14 @@ func TestOnlySilenceEndsATransfer(t *testing.T) {
 			sip(w, r, 3, pace)
 			<-over
 		}, "nothing moved for 1m0s"},
+		{"spooled and passed on late", func(w http.ResponseWriter, r *http.Request, _ chan struct{}) {
+			if r.Method == http.MethodGet {
+				fmt.Fprintln(w, "Lead_Key__c,sf__Created")
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			time.Sleep(4 * time.Minute)
+		}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -153,6 +161,65 @@ func TestOnlySilenceEndsATransfer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An upload that was sent is given minutes, not for ever.
+func TestAnUploadThatIsNeverAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		over := make(chan struct{})
+		s := bubble(t, func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-over
+		})
+		defer close(over)
+		d := uploading(10<<20, manyChanges(2000))
+		_, err := s.put(t.Context(), "x", func() *upload { return d.newUpload(0) })
+		if err == nil || !strings.Contains(err.Error(), "nothing moved for 5m0s") || !uncertain(err) {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
+
+// A run waits for a job of an earlier one no longer than the others can bear; its own it waits for.
+func TestAJobAtWorkIsNotWaitedForForEver(t *testing.T) {
+	for patience, want := range map[time.Duration]time.Duration{resumeWait: resumeWait, 0: time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			s := bubble(t, func(w http.ResponseWriter, _ *http.Request) {
+				state := jobInProgress
+				if time.Since(start) > time.Hour {
+					state = jobComplete
+				}
+				fmt.Fprintf(w, `{"id":%q,"state":%q}`, jobID, state)
+			})
+			j, err := s.ended(t.Context(), pipeline.RemoteJob{Run: "leads-died", ID: jobID, Since: start}, patience)
+			took := time.Since(start)
+			if took < want || took > want+time.Minute {
+				t.Errorf("it took %s, want %s", took, want)
+			}
+			if patience > 0 && (pipeline.ClassOf(err) != pipeline.TryAgain || !strings.Contains(pipeline.HintOf(err), "Bulk Data Load Jobs")) ||
+				patience == 0 && (err != nil || j.State != jobComplete) {
+				t.Errorf("%v, %v", j, err)
+			}
+		})
+	}
+}
+
+// However many requests take their leave, and however deep, they have one farewell together.
+func TestNothingOutlivesAFarewell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, stop := context.WithCancel(t.Context())
+		first, cancel := outlive(parent)
+		defer cancel()
+		second, cancel := outlive(first)
+		defer cancel()
+		stop()
+		start := time.Now()
+		<-second.Done()
+		if took := time.Since(start); took != farewell {
+			t.Errorf("it took %s", took)
+		}
+	})
 }
 
 // An answer before the upload was sent can't be of all of it.

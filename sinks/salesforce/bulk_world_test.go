@@ -63,6 +63,15 @@ func (j *journal) Open(context.Context) ([]pipeline.RemoteJob, error) {
 	return slices.Clone(j.open), j.fail["open"]
 }
 
+// age makes everything in the journal older.
+func (j *journal) age(by time.Duration) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := range j.open {
+		j.open[i].Since = j.open[i].Since.Add(-by)
+	}
+}
+
 func (j *journal) step(name string, apply func()) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

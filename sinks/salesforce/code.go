@@ -26,6 +26,7 @@ var classes = map[string]pipeline.Class{
 	"SERVER_UNAVAILABLE":       pipeline.TryAgain,
 	"REQUEST_RUNNING_TOO_LONG": pipeline.TryAgain,
 	"QUERY_TIMEOUT":            pipeline.TryAgain,
+	"INVALIDJOBSTATE":          pipeline.TryAgain,
 	"INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE": pipeline.TryAgain,
 
 	"CANNOT_UPDATE_CONVERTED_LEAD": pipeline.Terminal,

@@ -16,7 +16,6 @@ import (
 type exchange struct {
 	sink    *Sink
 	ctx     context.Context //nolint:containedctx // simpleforce has no way to hand it over
-	parting bool            // ctx has its farewell behind it: nothing outlives it
 	failure *failure
 }
 
@@ -32,14 +31,23 @@ func (x *exchange) client(s *session) *simpleforce.Client {
 // process gone waits for about 10 seconds.
 const farewell = 5 * time.Second
 
-// outlive returns a context that ends the farewell after its parent.
-func outlive(parent context.Context) (context.Context, context.CancelFunc) {
+// parting is a context that outlives another. Nothing outlives it: one farewell is all that several requests have.
+type parting struct {
+	context.Context //nolint:containedctx // it is one
+}
+
+// outlive returns a context that ends the farewell after its parent, or with it if the parent came from outlive.
+func outlive(parent context.Context) (parting, context.CancelFunc) {
+	if p, ok := parent.(parting); ok {
+		ctx, cancel := context.WithCancel(p)
+		return parting{ctx}, cancel
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
 	stop := context.AfterFunc(parent, func() {
 		timer := time.AfterFunc(farewell, cancel)
 		context.AfterFunc(ctx, func() { timer.Stop() })
 	})
-	return ctx, func() {
+	return parting{ctx}, func() {
 		stop()
 		cancel()
 	}
@@ -49,10 +57,10 @@ func outlive(parent context.Context) (context.Context, context.CancelFunc) {
 // lost: it has a few seconds to come back.
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := x.ctx
-	if req.Method != http.MethodGet && !x.parting {
-		var cancel context.CancelFunc
-		ctx, cancel = outlive(ctx)
+	if req.Method != http.MethodGet {
+		later, cancel := outlive(ctx)
 		defer cancel()
+		ctx = later
 	}
 	req = req.Clone(ctx)
 	if req.Method != http.MethodGet {
@@ -71,7 +79,6 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		x.failure = lost(err, left)
 	case a.status < 200 || a.status > 299:
 		x.failure = refusal(a)
-		x.failure.status = a.status
 	default:
 		body = a.body
 	}
@@ -87,13 +94,8 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 // call makes one API request with the current session, and once more with a new one if that has expired. fn makes
 // exactly one request with the client; its error matters only if the request was answered.
 func (s *Sink) call(ctx context.Context, fn func(*simpleforce.Client) error) error {
-	return s.exchange(ctx, false, fn)
-}
-
-// exchange is call; parting has a write end with ctx, which was made by outlive.
-func (s *Sink) exchange(ctx context.Context, parting bool, fn func(*simpleforce.Client) error) error {
 	return s.renewed(ctx, func(current *session) error {
-		x := &exchange{sink: s, ctx: ctx, parting: parting}
+		x := &exchange{sink: s, ctx: ctx}
 		if err := fn(x.client(current)); x.failure == nil {
 			return err
 		}

@@ -14,12 +14,16 @@ import (
 // failure is why a request as a whole brought no result.
 type failure struct {
 	error
-	uncertain bool // the org may have applied it
-	expired   bool // the session is over; nothing was applied
-	status    int  // of the answer, 0 without one
+	uncertain bool   // the org may have applied it
+	expired   bool   // the session is over; nothing was applied
+	status    int    // of the answer, 0 without one
+	code      string // of the answer, "" without one
 }
 
 func (f *failure) Unwrap() error { return f.error }
+
+// missing says that the org has no such resource, or none in this version of the API.
+func (f *failure) missing() bool { return f.status == http.StatusNotFound && f.code == "NOT_FOUND" }
 
 // passing says that the same request may be answered otherwise a moment later, or tomorrow, without anybody's doing.
 func (f *failure) passing() bool {
@@ -56,30 +60,36 @@ func garbled(what string) *failure {
 // data.
 func refusal(a *answer) *failure {
 	code, message := errorCode(a.body)
-	err := fmt.Errorf("%s (HTTP %d)", code, a.status)
+	f := classify(a.status, code, message)
+	f.status, f.code = a.status, code
+	return f
+}
+
+func classify(status int, code, message string) *failure {
+	err := fmt.Errorf("%s (HTTP %d)", code, status)
 	if code == "" {
-		err = fmt.Errorf("HTTP %d without an error code", a.status)
+		err = fmt.Errorf("HTTP %d without an error code", status)
 	}
 	problem := func(c pipeline.Class, err error, hint string) error {
 		return &pipeline.Problem{Class: c, Err: err, Hint: hint}
 	}
 	kind := classOf(code, message)
 	switch {
-	case a.status == http.StatusUnauthorized, a.status < 500 && kind == pipeline.Expired:
+	case status == http.StatusUnauthorized, status < 500 && kind == pipeline.Expired:
 		return &failure{expired: true, error: problem(pipeline.Expired, err,
 			"the org ends sessions at once: check the integration user's session settings and IP ranges")}
-	case a.status >= 500:
+	case status >= 500:
 		return &failure{uncertain: true, error: problem(pipeline.TryAgain, err,
 			"Salesforce could not process the request: see status.salesforce.com")}
-	case a.status < 400:
+	case status < 400:
 		return &failure{uncertain: true, error: problem(pipeline.Configuration, err,
 			"the org sends requests elsewhere: check login_url")}
 	case kind == pipeline.Exhausted:
 		return &failure{error: problem(kind, err,
 			"see API usage in Setup, Company Information; if the API is disabled, give the integration user API Enabled")}
-	case kind == pipeline.TryAgain, a.status == http.StatusTooManyRequests:
+	case kind == pipeline.TryAgain, status == http.StatusTooManyRequests:
 		return &failure{uncertain: code == "", error: problem(pipeline.TryAgain, err, "Salesforce is busy")}
-	case kind == pipeline.Configuration, a.status == http.StatusGone:
+	case kind == pipeline.Configuration, status == http.StatusGone:
 		return &failure{uncertain: code == "", error: problem(pipeline.Configuration, err,
 			"run scored check: it lists what the integration user can't see or edit; check object, fields and api_version")}
 	case code == "":

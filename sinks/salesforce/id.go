@@ -7,9 +7,13 @@ const idSuffix = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 // isID tells whether id looks like the Id of a record: a look at each, for there may be a million.
 func isID(id string) bool {
-	if len(id) != 15 && len(id) != 18 {
-		return false
-	}
+	return (len(id) == 15 || len(id) == 18) && alphanumeric(id)
+}
+
+// isJobID tells whether id can be a job's and a part of a path. No org is held to a length that only records have.
+func isJobID(id string) bool { return len(id) > 0 && len(id) <= 40 && alphanumeric(id) }
+
+func alphanumeric(id string) bool {
 	for i := range len(id) {
 		if c := id[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
 			return false

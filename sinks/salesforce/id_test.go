@@ -1,6 +1,9 @@
 package salesforce
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestNormalID(t *testing.T) {
 	for _, c := range []struct {
@@ -36,6 +39,15 @@ func TestIdentify(t *testing.T) {
 	} {
 		if org, user := identify(identity, instance); org != want[0] || user != want[1] {
 			t.Errorf("identify(%q) = %q, %q, want %q", identity, org, user, want)
+		}
+	}
+}
+
+func TestIsJobID(t *testing.T) {
+	for id, want := range map[string]bool{"750DE0000000001AAA": true, "750DE0000000001": true, "7": true, "a1b2c3d4e5f6a7b8c9d0": true,
+		strings.Repeat("a", 40): true, strings.Repeat("a", 41): false, "": false, "a/b": false, "..": false, "a?b": false, "é": false} {
+		if isJobID(id) != want {
+			t.Errorf("%q: %t", id, !want)
 		}
 	}
 }

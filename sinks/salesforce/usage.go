@@ -29,8 +29,8 @@ type reading struct {
 func (r reading) fresh() bool { return time.Since(r.at) < usageFresh }
 
 // Usage returns the org's count of API requests in the last 24 hours, of all its clients: what an answer of the last half
-// hour said, or else what the org says when it is asked, which is a request of its own. An org
-// whose user may not ask has the last that it said, if anything.
+// hour said, or else what the org says when it is asked, which is a request of its own. Of an org
+// that turns the question down, whoever or whatever in between does it, that is the last that it said, if anything.
 func (s *Sink) Usage(ctx context.Context) (pipeline.Usage, error) {
 	if r := s.usage.Load(); r != nil && r.fresh() {
 		return r.Usage, nil
@@ -44,7 +44,7 @@ func (s *Sink) Usage(ctx context.Context) (pipeline.Usage, error) {
 		u, err = parseLimits(body)
 		return err
 	})
-	if f, failed := errors.AsType[*failure](err); failed && !f.uncertain && !f.passing() {
+	if f, failed := errors.AsType[*failure](err); failed && f.status >= 400 && f.status < 500 && !f.passing() {
 		s.log.Debug("the org does not tell its API limits", "reason", err.Error())
 		return s.LastUsage(), nil
 	}

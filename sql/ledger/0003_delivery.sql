@@ -2,6 +2,9 @@
 
 ALTER TABLE runs ADD COLUMN wrote INTEGER; -- rows in replaced; NULL where what it replaced is not kept (any more)
 
+ALTER TABLE runs ADD COLUMN untidy INTEGER NOT NULL DEFAULT 0; -- 1 while rows that are not kept any more are to be deleted
+
+CREATE INDEX runs_untidy ON runs (job) WHERE untidy = 1;
 CREATE INDEX runs_wrote ON runs (job, number) WHERE wrote > 0;
 CREATE INDEX runs_started ON runs (started);
 
@@ -9,8 +12,11 @@ ALTER TABLE intents ADD COLUMN probability REAL;                  -- NULL where 
 ALTER TABLE intents ADD COLUMN reasons TEXT NOT NULL DEFAULT '';
 ALTER TABLE intents ADD COLUMN scored_at INTEGER;                 -- NULL: when its run began
 ALTER TABLE intents ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0; -- 1 if it empties the score's fields
+ALTER TABLE intents ADD COLUMN filled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE intents ADD COLUMN origin INTEGER;                    -- the version whose score an undo brings back; NULL: its own
 
 ALTER TABLE confirmed ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE confirmed ADD COLUMN origin INTEGER;
 
 -- What rode along with a confirmed score, apart from it: every run reads all of confirmed, and nothing of this. A key has none
 -- if its score is from before this table was, or was read back from the target.
@@ -23,8 +29,8 @@ CREATE TABLE details (
     PRIMARY KEY (target, key)
 ) STRICT, WITHOUT ROWID;
 
--- What a target had confirmed of each key that a run wrote for certain. All but run, target and key are NULL if that was
--- nothing, or empty fields.
+-- What was in confirmed, and in details, of each key that a run wrote for certain. All but run, target and key are NULL if that
+-- was nothing.
 CREATE TABLE replaced (
     run         INTEGER NOT NULL REFERENCES runs (number),
     target      INTEGER NOT NULL REFERENCES targets (number),
@@ -32,6 +38,9 @@ CREATE TABLE replaced (
     score       INTEGER,
     grade       TEXT,
     model       TEXT,
+    origin      INTEGER,              -- the version whose score it was
+    filled      INTEGER,
+    cleared     INTEGER,
     probability REAL,
     reasons     TEXT,
     scored_at   INTEGER,
