@@ -167,8 +167,8 @@ type Ledger interface {
 	// Intend records what is about to be sent, and keeps what was confirmed before for an undo.
 	Intend(ctx context.Context, run *Run, target, model string, changes []Change) error
 	// Confirm settles intents. Accepted becomes what the target confirmed, and ends a quarantine. Refused, Retry,
-	// Unprocessed and NotSent leave what was known before; a Refused key goes into quarantine or stays there longer. Stale
-	// puts what is known of the key in doubt. Unknown stays open.
+	// Unprocessed and NotSent leave what was known before; a Refused key goes into quarantine or stays there longer,
+	// unless its class says that the fault is not the row's own. Stale puts what is known of the key in doubt. Unknown stays open.
 	Confirm(ctx context.Context, run *Run, target string, outcomes []Outcome) error
 	// Settle is Confirm for a run that has ended, by its id. An outcome whose intent is no longer open says nothing.
 	Settle(ctx context.Context, run, target string, outcomes []Outcome) error

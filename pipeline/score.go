@@ -78,8 +78,13 @@ type Held struct {
 	Model   string
 	Version int64
 	// Whole is set where the target's mapping has all of score, grade and model, and the record has values in them.
-	// Otherwise Score, Grade and Model say nothing.
+	// Otherwise nothing but Key and Version says anything.
 	Whole bool
+
+	// What rides along, as far as the mapping has it and the record values in it.
+	Probability float64 // NaN if not
+	Reasons     string
+	ScoredAt    time.Time
 }
 
 // Status is what became of a change.

@@ -42,7 +42,14 @@ func TestALostLedgerIsReadBackFromTheOrg(t *testing.T) {
 	if s := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t); s.Sent != 0 || s.Unchanged != first.Accepted || patched(w) != 0 {
 		t.Errorf("after the rebuild %d were sent: %+v", patched(w), s)
 	}
-	load(t, w, c)
+	good := scoreRecords(w)
+	bad := load(t, w, c)
+	scored(t, "undo", bad.ID, "-c", c).want(t, exitOK, fmt.Sprintf("it wrote %[1]d; %[1]d came back", bad.Sent))
+	back := scoreRecords(w)
+	for key := range differing(good, back) {
+		t.Fatalf("%s had %s, and an undo after the rebuild brings back %s", key, good[key], back[key])
+	}
+	scored(t, "run", leads, "-c", c).want(t, exitOK)
 	agrees(t, w, c)
 }
 

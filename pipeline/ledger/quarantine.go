@@ -36,7 +36,8 @@ type Quarantined struct {
 	First, Last, Next time.Time // Next: it is not offered before; [pipeline.Never] for good
 }
 
-// quarantine puts those of the refused keys that are listed into quarantine, or lets them stay there longer.
+// quarantine puts those of the refused keys that are listed into quarantine, or lets them stay there longer. A fault that is
+// not the row's own, such as a permission that is missing, puts no row there: all of them are due once it is mended.
 func (s *settlement) quarantine(ctx context.Context, outcomes []*pipeline.Outcome) error {
 	// The shift is bounded, as a long one overflows.
 	add, err := s.tx.PrepareContext(ctx, `INSERT INTO quarantine
@@ -51,6 +52,9 @@ func (s *settlement) quarantine(ctx context.Context, outcomes []*pipeline.Outcom
 	defer add.Close()
 	now := millis(time.Now())
 	for _, o := range outcomes {
+		if o.Class == pipeline.Configuration || o.Class == pipeline.Exhausted || o.Class == pipeline.Expired {
+			continue
+		}
 		fields, err := json.Marshal(append([]string{}, o.Fields...))
 		if err != nil {
 			return err

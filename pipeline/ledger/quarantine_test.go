@@ -94,6 +94,22 @@ func TestTheNextRunOffersWhatWasRefusedOnce(t *testing.T) {
 	}
 }
 
+// A permission that is missing is nobody's but the admin's: once it is there, no row waits.
+func TestAFaultThatIsNotTheRowsOwnPutsNothingIntoQuarantine(t *testing.T) {
+	for _, class := range []pipeline.Class{pipeline.Configuration, pipeline.Exhausted, pipeline.Expired} {
+		l := fresh(t)
+		run := begin(t, l, 0)
+		check(t, l.Intend(t.Context(), run, target, model, []pipeline.Change{change("k", 1)}))
+		check(t, l.Confirm(t.Context(), run, target, []pipeline.Outcome{refusal("k", class, "C")}))
+		if list := quarantined(t, l); len(list) > 0 {
+			t.Errorf("%s: %+v", class, list)
+		}
+		for c, err := range l.Confirmed(t.Context(), job, target) {
+			t.Errorf("%s: %+v, %v", class, c, err)
+		}
+	}
+}
+
 func TestAKeyThatIsRefusedForGoodWaitsForAPerson(t *testing.T) {
 	l := fresh(t)
 	first := delivered(t, l, 0, pipeline.Outcome{Key: "k", Status: pipeline.Accepted})
@@ -142,7 +158,7 @@ func TestWhatIsInQuarantineIsListed(t *testing.T) {
 		run    *pipeline.Run
 		target string
 		o      pipeline.Outcome
-	}{{run, target, full}, {run, target, refusal("b", 0, "")}, {run, "second", refusal("a", pipeline.Terminal, "T")}, {other, target, refusal("a", pipeline.Configuration, "F")}} {
+	}{{run, target, full}, {run, target, refusal("b", 0, "")}, {run, "second", refusal("a", pipeline.Terminal, "T")}, {other, target, refusal("a", pipeline.Rejected, "F")}} {
 		check(t, l.Bind(t.Context(), at.run.Job, at.target, org))
 		check(t, l.Intend(t.Context(), at.run, at.target, model, []pipeline.Change{change(at.o.Key, 1)}))
 		check(t, l.Confirm(t.Context(), at.run, at.target, []pipeline.Outcome{at.o}))
@@ -151,9 +167,9 @@ func TestWhatIsInQuarantineIsListed(t *testing.T) {
 		job, target string
 		want        []string
 	}{
-		{"", "", []string{job + " " + target + " b ", job + " " + target + " é rejected", job + " second a terminal", "other " + target + " a configuration"}},
+		{"", "", []string{job + " " + target + " b ", job + " " + target + " é rejected", job + " second a terminal", "other " + target + " a rejected"}},
 		{job, "", []string{job + " " + target + " b ", job + " " + target + " é rejected", job + " second a terminal"}},
-		{"", target, []string{job + " " + target + " b ", job + " " + target + " é rejected", "other " + target + " a configuration"}},
+		{"", target, []string{job + " " + target + " b ", job + " " + target + " é rejected", "other " + target + " a rejected"}},
 		{job, "second", []string{job + " second a terminal"}},
 		{"unheard of", "", nil},
 	} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	"scored/pipeline"
@@ -128,6 +129,7 @@ type taking struct {
 	whole, part *sql.Stmt // records that are whole, and those that are not
 	behind      *sql.Stmt
 	forget      *sql.Stmt
+	details     *sql.Stmt
 	taken       int
 }
 
@@ -147,6 +149,7 @@ func (t *taking) prepare(ctx context.Context) error {
 			WHERE excluded.version > version`},
 		{&t.behind, `UPDATE confirmed SET doubted = 1 WHERE target = ? AND key = ? AND version > ?`},
 		{&t.forget, `DELETE FROM details WHERE target = ? AND key = ?`},
+		{&t.details, `INSERT INTO details (target, key, probability, reasons, scored_at) VALUES (?, ?, ?, ?, ifnull(?, ?))`},
 	} {
 		var err error
 		//nolint:sqlclosecheck // close closes all of them together
@@ -158,7 +161,7 @@ func (t *taking) prepare(ctx context.Context) error {
 }
 
 func (t *taking) close() {
-	for _, stmt := range []*sql.Stmt{t.whole, t.part, t.behind, t.forget} {
+	for _, stmt := range []*sql.Stmt{t.whole, t.part, t.behind, t.forget, t.details} {
 		if stmt != nil {
 			stmt.Close()
 		}
@@ -177,10 +180,14 @@ func (t *taking) take(ctx context.Context, h pipeline.Held) error {
 		return err
 	}
 	t.taken += rows
-	if rows > 0 {
-		_, err = t.forget.ExecContext(ctx, t.target, h.Key)
-	} else {
+	if rows == 0 {
 		_, err = t.behind.ExecContext(ctx, t.target, h.Key, h.Version)
+		return err
 	}
+	if _, err = t.forget.ExecContext(ctx, t.target, h.Key); err != nil || !h.Whole {
+		return err
+	}
+	probability := sql.NullFloat64{Float64: h.Probability, Valid: !math.IsNaN(h.Probability)}
+	_, err = t.details.ExecContext(ctx, t.target, h.Key, probability, h.Reasons, optional(h.ScoredAt), h.Version/1000)
 	return err
 }

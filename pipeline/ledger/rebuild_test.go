@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -40,6 +41,26 @@ func rebuild(t *testing.T, l *ledger.Ledger, held ...pipeline.Held) int {
 	n, err := l.Rebuild(t.Context(), job, target, org, shape, records(nil, held...))
 	check(t, err)
 	return n
+}
+
+// What rides along with a score comes back with it: an undo after a rebuild brings back all of it.
+func TestARebuiltLedgerHasWhatRidesAlong(t *testing.T) {
+	l := open(t, newPath(t))
+	enter(t, l, job)
+	known, unknown := whole("a", -30, 10), whole("b", -30, 20)
+	known.Probability, known.Reasons, known.ScoredAt = 0.25, "Up: a visit.", slot(-29)
+	unknown.Probability = math.NaN()
+	rebuild(t, l, known, unknown)
+	run := begin(t, l, -5)
+	intend(t, l, run, change("a", 11), change("b", 21))
+	confirm(t, l, run, pipeline.Accepted, "a", "b")
+	got := written(t, l, run.ID)
+	if a := got[0]; a.Before.Probability != 0.25 || a.Before.Reasons != "Up: a visit." || !a.Origin.ScoredAt.Equal(slot(-29)) {
+		t.Errorf("before a: %+v, %+v", a.Before, a.Origin)
+	}
+	if b := got[1]; !math.IsNaN(b.Before.Probability) || b.Before.Reasons != "" || !b.Origin.ScoredAt.Equal(slot(-30)) {
+		t.Errorf("before b: %+v, %+v", b.Before, b.Origin)
+	}
 }
 
 func TestALedgerIsRebuiltFromWhatTheTargetHolds(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/url"
 	"strings"
+	"time"
 
 	"scored/pipeline"
 )
@@ -54,7 +55,8 @@ func (s *Sink) Versions(ctx context.Context, keys []string, found func(key strin
 func (s *Sink) Held(ctx context.Context) iter.Seq2[pipeline.Held, error] {
 	return func(yield func(pipeline.Held, error) bool) {
 		m := mapped{key: s.cfg.keyField(), score: s.cfg.fieldOf(Score), grade: s.cfg.fieldOf(Grade), model: s.cfg.fieldOf(Model),
-			version: s.cfg.fieldOf(Version)}
+			version: s.cfg.fieldOf(Version), probability: s.cfg.fieldOf(Probability), reasons: s.cfg.fieldOf(Reasons),
+			scoredAt: s.cfg.fieldOf(ScoredAt)}
 		if m.version == "" {
 			yield(pipeline.Held{}, errUnversioned())
 			return
@@ -132,11 +134,11 @@ func (b *block) asked(key string) []string {
 }
 
 // mapped holds the fields that scores are read back from, "" where there is none.
-type mapped struct{ key, score, grade, model, version string }
+type mapped struct{ key, score, grade, model, version, probability, reasons, scoredAt string }
 
 func (m mapped) query(object string) string {
 	fields := []string{m.key, m.version}
-	for _, f := range []string{m.score, m.grade, m.model} {
+	for _, f := range []string{m.score, m.grade, m.model, m.probability, m.reasons, m.scoredAt} {
 		if f != "" {
 			fields = append(fields, f)
 		}
@@ -161,10 +163,36 @@ func (c *Config) held(r Record, m mapped) (h pipeline.Held, err error) {
 		return h, err
 	}
 	if whole != [3]bool{true, true, true} || score != math.Trunc(score) || score < 0 || score > 100 {
-		return pipeline.Held{Key: h.Key, Version: h.Version}, nil
+		return pipeline.Held{Key: h.Key, Version: h.Version, Probability: math.NaN()}, nil
 	}
 	h.Score, h.Whole = int(score), true
-	return h, nil
+	return h, along(&h, r, m)
+}
+
+// readTime is how the API writes a date and time.
+const readTime = "2006-01-02T15:04:05.000-0700"
+
+// along reads what rides along with a score.
+func along(h *pipeline.Held, r Record, m mapped) error {
+	probability, there, err := number(r, m.probability)
+	if err != nil {
+		return err
+	}
+	if h.Probability = math.NaN(); there {
+		h.Probability = probability
+	}
+	if h.Reasons, _, err = text(r, m.reasons); err != nil {
+		return err
+	}
+	at, there, err := text(r, m.scoredAt)
+	if err != nil || !there {
+		return err
+	}
+	if h.ScoredAt, err = time.Parse(readTime, at); err != nil {
+		return garbled("a value of " + m.scoredAt + " that is no time")
+	}
+	h.ScoredAt = h.ScoredAt.UTC()
+	return nil
 }
 
 // maxVersion is where a number that Salesforce holds stops being exact.

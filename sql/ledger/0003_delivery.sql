@@ -19,7 +19,7 @@ ALTER TABLE confirmed ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE confirmed ADD COLUMN origin INTEGER;
 
 -- What rode along with a confirmed score, apart from it: every run reads all of confirmed, and nothing of this. A key has none
--- if its score is from before this table was, or was read back from the target.
+-- if its score is from before this table was.
 CREATE TABLE details (
     target      INTEGER NOT NULL REFERENCES targets (number),
     key         TEXT    NOT NULL,
