@@ -3,7 +3,6 @@ package main
 import (
 	"maps"
 	"net/http"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -68,21 +67,8 @@ func TestKilledBetweenTheStepsOfABulkJob(t *testing.T) {
 		{"closed, and not answered", fakeorg.Fault{Method: http.MethodPatch, Path: "/jobs/ingest/", Drop: true}, "finished a Bulk job that was left", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			underway, dead := make(chan struct{}), make(chan struct{})
-			tt.fault.Before = func() { close(underway); <-dead }
-			w.Org.Inject(tt.fault)
-			cmd := w.Command(t.Context(), binary, "run", leads, "--full", "-c", c)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			<-underway
-			if err := cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			_ = cmd.Wait()
-			w.Org.ForgetRequests()
-			close(dead)
-			answered(w)
+			goOn := killAt(t, w, tt.fault, binary, "run", leads, "--full", "-c", c)
+			goOn()
 			s := scored(t, "run", leads, "-c", c).want(t, exitOK, tt.says).summary(t)
 			if tt.again != (s.Accepted == s.Scored) || len(leadScores(w)) != s.Scored {
 				t.Errorf("%d of %d were sent again; the org holds %d", s.Sent, s.Scored, len(leadScores(w)))
@@ -95,13 +81,6 @@ func TestKilledBetweenTheStepsOfABulkJob(t *testing.T) {
 		})
 	}
 	agrees(t, w, c)
-}
-
-// answered waits until the org has done a request; it is listed then.
-func answered(w *world.World) {
-	for len(w.Org.Requests()) == 0 {
-		runtime.Gosched()
-	}
 }
 
 // scriptWithout is the dataprep script for all leads but one.

@@ -288,18 +288,8 @@ func TestKilledInTheMiddleOfADeliveryNothingIsLostAndNothingStale(t *testing.T) 
 		t.Fatal(err)
 	}
 
-	underway, late := make(chan struct{}), make(chan struct{})
-	w.Org.Inject(fakeorg.Fault{Path: "/tooling/query", Times: -1, Status: http.StatusBadRequest, Body: fakeorg.Errors("INVALID_TYPE", "hidden")},
-		fakeorg.Fault{Method: http.MethodPatch, Drop: true, Before: func() { close(underway); <-late }})
-	cmd := w.Command(t.Context(), binary, "run", leads, "-c", c)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-underway
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
+	w.Org.Inject(fakeorg.Fault{Path: "/tooling/query", Times: -1, Status: http.StatusBadRequest, Body: fakeorg.Errors("INVALID_TYPE", "hidden")})
+	arrive := killAt(t, w, fakeorg.Fault{Method: http.MethodPatch, Drop: true}, binary, "run", leads, "-c", c)
 	withdraw(t, w, loaded)
 
 	log := &watched{want: "may have left a request on its way", seen: make(chan struct{})}
@@ -307,9 +297,9 @@ func TestKilledInTheMiddleOfADeliveryNothingIsLostAndNothingStale(t *testing.T) 
 	go func() { done <- execute(t.Context(), []string{"run", leads, "-c", c}, io.Discard, log) }()
 	select {
 	case <-log.seen: // it waits, as it should
-		close(late)
+		arrive()
 	case code := <-done:
-		close(late)
+		arrive()
 		t.Fatalf("the run ended with %d before the late request could arrive", code)
 	}
 	if code := <-done; code != exitOK {
@@ -332,26 +322,14 @@ func TestALateRequestIsRefusedByTheVersionRule(t *testing.T) {
 	if _, err := w.Load(t.Context(), loaded.Add(30*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	underway, late := make(chan struct{}), make(chan struct{})
-	w.Org.Inject(fakeorg.Fault{Method: http.MethodPatch, Drop: true, Before: func() { close(underway); <-late }})
-	cmd := w.Command(t.Context(), binary, "run", leads, "-c", c)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-underway
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
+	arrive := killAt(t, w, fakeorg.Fault{Method: http.MethodPatch, Drop: true}, binary, "run", leads, "-c", c)
 	withdraw(t, w, loaded)
 	r := scored(t, "run", leads, "-c", c).want(t, exitOK)
 	if strings.Contains(r.log, "may have left a request on its way") {
 		t.Error("it waited although the org refuses what comes late")
 	}
 	before := leadScores(w)
-	w.Org.ForgetRequests()
-	close(late)
-	answered(w)
+	arrive()
 	if request := w.Org.Requests()[0]; request.Failed == 0 || request.Failed != request.Rows {
 		t.Errorf("of %d late rows %d were refused", request.Rows, request.Failed)
 	}

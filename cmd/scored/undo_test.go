@@ -168,20 +168,7 @@ func TestARunThatDiedIsUndone(t *testing.T) {
 	if _, err := w.Load(t.Context(), w.Loaded.Add(30*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	underway, gone := make(chan struct{}), make(chan struct{})
-	w.Org.Inject(fakeorg.Fault{Method: http.MethodPatch, Drop: true, Before: func() { close(underway); <-gone }})
-	cmd := w.Command(t.Context(), build(t), "run", leads, "-c", c)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-underway
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	w.Org.ForgetRequests()
-	close(gone)
-	answered(w)
+	killAt(t, w, fakeorg.Fault{Method: http.MethodPatch, Drop: true}, build(t), "run", leads, "-c", c)()
 	written := len(differing(good, scoreRecords(w)))
 	if written == 0 {
 		t.Fatal("it wrote nothing: this shows nothing")

@@ -27,6 +27,15 @@ func (o *Org) Requests() []Request {
 	return slices.Clone(o.requests)
 }
 
+// AwaitRequest returns once the log is not empty.
+func (o *Org) AwaitRequest() {
+	o.logMu.Lock()
+	defer o.logMu.Unlock()
+	for len(o.requests) == 0 {
+		o.logged.Wait()
+	}
+}
+
 // ForgetRequests empties the log.
 func (o *Org) ForgetRequests() {
 	o.logMu.Lock()
@@ -38,6 +47,7 @@ func (o *Org) record(r Request) {
 	o.logMu.Lock()
 	defer o.logMu.Unlock()
 	o.requests = append(o.requests, r)
+	o.logged.Broadcast()
 }
 
 // loggedHeader picks the headers that a test may want to see.

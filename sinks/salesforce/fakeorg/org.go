@@ -48,6 +48,7 @@ type Org struct {
 	faults  []*Fault
 
 	logMu    sync.Mutex
+	logged   *sync.Cond // a request was added
 	requests []Request
 }
 
@@ -68,6 +69,7 @@ func New(c Config) (*Org, error) {
 		}
 		o.id = id
 	}
+	o.logged = sync.NewCond(&o.logMu)
 	if o.now == nil {
 		o.now = time.Now
 	}
