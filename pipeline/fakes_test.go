@@ -278,7 +278,7 @@ func (m *memory) Settle(ctx context.Context, run, target string, outcomes []pipe
 func (m *memory) settle(run *pipeline.Run, o pipeline.Outcome) {
 	c := m.intents[o.Key]
 	if o.Status == pipeline.Accepted {
-		w := pipeline.Written{Key: o.Key, Version: run.Version}
+		w := pipeline.Written{Key: o.Key, Version: run.Version, Stands: []pipeline.Stand{{Version: run.Version}}}
 		if old, ok := m.scores[o.Key]; ok {
 			w.Before, w.Origin = &old.Score, &old.Origin
 		}

@@ -30,7 +30,8 @@ type org struct {
 	leftErr   error
 	usage     pipeline.Usage
 	usageErr  error
-	asked     int // keys, by Versions
+	edited    map[string]bool // by a person, who left the version alone
+	asked     int             // keys, by Standing
 }
 
 var (
@@ -121,11 +122,13 @@ func (o *org) Usage(context.Context) (pipeline.Usage, error) {
 
 func (o *org) Cost(changes int) int { return (changes + 1) / 2 }
 
-func (o *org) Versions(_ context.Context, keys []string, found func(key string, version int64) error) error {
-	for _, key := range keys {
+func (o *org) Standing(
+	_ context.Context, written []pipeline.Written, found func(key string, version int64, stands bool) error,
+) error {
+	for _, w := range written {
 		o.asked++
-		if version, ok := o.held[key]; ok {
-			if err := found(key, version); err != nil {
+		if version, ok := o.held[w.Key]; ok {
+			if err := found(w.Key, version, w.Under(version) != nil && !o.edited[w.Key]); err != nil {
 				return err
 			}
 		}

@@ -113,8 +113,10 @@ type Usage struct{ Used, Limit int }
 
 // Reader reads scores back from a target.
 type Reader interface {
-	// Versions tells found the version that the target holds of each of the keys that it knows; 0 where it holds none.
-	Versions(ctx context.Context, keys []string, found func(key string, version int64) error) error
+	// Standing tells found, of each of the keys that the target knows, the version of its record (0 where it has none), and
+	// whether one of that version was written and the record still has all of what was: score, grade, model and reasons, as
+	// far as the target's mapping has them. A person may have edited one without its version.
+	Standing(ctx context.Context, written []Written, found func(key string, version int64, stands bool) error) error
 	// Held yields every record that has a version, in no particular order.
 	Held(ctx context.Context) iter.Seq2[Held, error]
 }

@@ -64,10 +64,30 @@ type Origin struct {
 type Written struct {
 	Key     string
 	Version int64
-	Again   []int64 // the versions under which undos may have brought it back
+	Stands  []Stand // what may be there of it, one for each version; empty if something else was confirmed since
 	Open    bool    // the target never answered: it may not have arrived
 	Before  *Score  // nil if nothing, or empty fields
 	Origin  *Origin // of what was before; nil if nothing
+}
+
+// Under returns what was written under the version, nil if nothing.
+func (w *Written) Under(version int64) *Stand {
+	for i := range w.Stands {
+		if w.Stands[i].Version == version {
+			return &w.Stands[i]
+		}
+	}
+	return nil
+}
+
+// Stand is what a target's record has in its fields if nobody but the run's job wrote into them.
+type Stand struct {
+	Version int64 // the run's, or that of an undo which brought back what the run wrote
+	Empty   bool  // the fields are empty
+	Score   int
+	Grade   string
+	Model   string
+	Reasons *string // nil where the ledger does not know them
 }
 
 // Held is what a target's record holds of a score, read back from it.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 )
 
@@ -24,14 +23,14 @@ type UndoTarget struct {
 	Changes   []Change // in ascending order of key
 	Cleared   int      // of Changes: keys that had no score before
 	Written   int      // what the run wrote, as the target answered or shows
-	Overtaken int      // the target holds another version
+	Overtaken int      // the target's record has another version, or something in it that the run did not write
 	Gone      int      // the target does not know the key any more
 
 	arrived []Outcome // of Changes: those of which the target shows what it never answered
 }
 
-// Undo brings back, at every target, what a run of the job replaced, wherever the target still holds what that run wrote,
-// under its version or under that of an undo which brought it back. It does so under the next attempt at the newest of these
+// Undo brings back, at every target, what a run of the job replaced, wherever the target still holds all of what that run
+// wrote, under its version or under that of an undo which brought it back. It does so under the next attempt at the newest of these
 // versions' as-of, with the model and the moment of the score that comes back. A key that had no score is cleared. What the
 // target never answered of the run is its, too, if the target shows it.
 //
@@ -141,21 +140,21 @@ func (r *Runner) undoAt(ctx context.Context, t Target, plan *UndoPlan) error {
 
 // ask sorts a block of what the run wrote by what the target holds of it.
 func (u *UndoTarget) ask(ctx context.Context, reader Reader, block []Written) error {
-	keys := make([]string, len(block))
-	for i, w := range block {
-		keys[i] = w.Key
+	type held struct {
+		version int64
+		stands  bool
 	}
-	versions := make(map[string]int64, len(keys))
-	err := reader.Versions(ctx, keys, func(key string, version int64) error {
-		versions[key] = version
+	records := make(map[string]held, len(block))
+	err := reader.Standing(ctx, block, func(key string, version int64, stands bool) error {
+		records[key] = held{version, stands}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("read versions: %w", err)
+		return fmt.Errorf("read what stands: %w", err)
 	}
 	for _, w := range block {
-		version, known := versions[w.Key]
-		if err := u.sort(w, version, known); err != nil {
+		r, known := records[w.Key]
+		if err := u.sort(w, r.version, r.stands, known); err != nil {
 			return err
 		}
 	}
@@ -164,9 +163,8 @@ func (u *UndoTarget) ask(ctx context.Context, reader Reader, block []Written) er
 
 // sort puts what the run wrote of one key where it belongs. What was never answered, and the target does not show, may not have
 // been written at all.
-func (u *UndoTarget) sort(w Written, held int64, known bool) error {
-	stands := known && (held == w.Version || slices.Contains(w.Again, held))
-	if w.Open && !stands {
+func (u *UndoTarget) sort(w Written, version int64, stands, known bool) error {
+	if w.Open && w.Under(version) == nil {
 		return nil
 	}
 	u.Written++
@@ -186,7 +184,7 @@ func (u *UndoTarget) sort(w Written, held int64, known bool) error {
 		u.Cleared++
 	}
 	u.Changes = append(u.Changes, c)
-	if w.Open && held == w.Version {
+	if w.Open && version == w.Version {
 		u.arrived = append(u.arrived, Outcome{Key: w.Key, Status: Accepted})
 	}
 	return nil

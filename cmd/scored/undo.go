@@ -22,8 +22,9 @@ func undoCommand(config *string) *cobra.Command {
 		Use:   "undo RUN",
 		Short: "Bring back the scores that a run replaced, and pause its job",
 		Long: "undo brings back what the targets held before a run, wherever they still hold what the run wrote; a lead that had no\n" +
-			"score is cleared. What something newer was written over since, by a later run or by hand, is left alone. It makes a\n" +
-			"run of its own, under the next attempt at the undone run's as-of, which neither reads the warehouse nor scores.\n\n" +
+			"score is cleared. A record whose score, grade, model or reasons were written since, by a later run or by hand, is left\n" +
+			"alone. It makes a run of its own, under the next attempt at the undone run's as-of, which neither reads the warehouse\n" +
+			"nor scores.\n\n" +
 			"The job is paused first, and stays so: its next run would send the undone scores again. When what was wrong is\n" +
 			"mended, `scored resume JOB` lets it go on.\n\n" +
 			"RUN is a run's id, the beginning of one that no other run has, or last. --dry-run says what would come back, pauses\n" +
@@ -214,7 +215,7 @@ func broughtBack(s *pipeline.Summary, t pipeline.UndoTarget) string {
 
 // aloneAnd counts what is cleared, and what is left alone.
 func aloneAnd(t pipeline.UndoTarget) string {
-	return fmt.Sprintf("%d of them without a score; left alone: %d that hold something newer, %d that are not there any more",
+	return fmt.Sprintf("%d of them without a score; left alone: %d that hold something else, %d that are not there any more",
 		t.Cleared, t.Overtaken, t.Gone)
 }
 

@@ -30,15 +30,15 @@ func scoreRecords(w *world.World) map[string]string {
 	return held
 }
 
-// load brings the next half hour, and a run that sends what changed by it.
+// load brings the next hour, and a run that sends what changed by it.
 func load(t *testing.T, w *world.World, config string) pipeline.Summary {
 	t.Helper()
-	if _, err := w.Load(t.Context(), w.Loaded.Add(30*time.Minute)); err != nil {
+	if _, err := w.Load(t.Context(), w.Loaded.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	s := scored(t, "run", leads, "-c", config).want(t, exitOK).summary(t)
 	if s.Sent == 0 {
-		t.Fatal("half an hour changed nothing: this shows nothing")
+		t.Fatal("an hour changed nothing: this shows nothing")
 	}
 	return s
 }
@@ -64,7 +64,7 @@ func TestUndoBringsBackWhatARunReplaced(t *testing.T) {
 		t.Fatalf("%d leads changed, %d were sent", len(differing(good, worse)), bad.Sent)
 	}
 
-	// Somebody works with a lead, and somebody's newer run has scored another one.
+	// Somebody works with a lead, somebody's newer run has scored another one, and a third has a rep's own reasons.
 	keys := slices.Sorted(maps.Keys(differing(good, worse)))
 	for _, r := range w.Org.Records("Lead") {
 		fields := map[string]any{}
@@ -73,6 +73,8 @@ func TestUndoBringsBackWhatARunReplaced(t *testing.T) {
 			fields["Status"] = "Working"
 		case keys[1]:
 			fields["Lead_Score__c"], fields["Lead_Score_Version__c"] = 1.0, r.Fields["Lead_Score_Version__c"].(float64)+1
+		case keys[2]:
+			fields["Lead_Score_Reasons__c"] = "Up: she called me"
 		default:
 			continue
 		}
@@ -82,7 +84,7 @@ func TestUndoBringsBackWhatARunReplaced(t *testing.T) {
 	}
 
 	w.Org.ForgetRequests()
-	scored(t, "undo", bad.ID, "--dry-run", "-c", c).want(t, exitOK, "nothing was written", "left alone: 1 that hold something newer, 0 that are not there")
+	scored(t, "undo", bad.ID, "--dry-run", "-c", c).want(t, exitOK, "nothing was written", "left alone: 2 that hold something else, 0 that are not there")
 	if patched(w) != 0 {
 		t.Error("a dry run wrote")
 	}
@@ -91,15 +93,15 @@ func TestUndoBringsBackWhatARunReplaced(t *testing.T) {
 		t.Error("a dry run paused the job")
 	}
 
-	r := scored(t, "undo", bad.ID, "-c", c).want(t, exitOK, "undo of "+bad.ID+": ok", "left alone: 1 that hold something newer", "scored resume lead_scoring")
+	r := scored(t, "undo", bad.ID, "-c", c).want(t, exitOK, "undo of "+bad.ID+": ok", "left alone: 2 that hold something else", "scored resume lead_scoring")
 	s := r.summary(t)
-	if s.Trigger != pipeline.Undo || s.Undone != bad.ID || s.Accepted != bad.Sent-1 || !s.AsOf.Equal(bad.AsOf) {
+	if s.Trigger != pipeline.Undo || s.Undone != bad.ID || s.Accepted != bad.Sent-2 || !s.AsOf.Equal(bad.AsOf) {
 		t.Errorf("%+v", s)
 	}
 	scored(t, "slots", leads, "-c", c).want(t, exitOK, "paused since", "undo of "+bad.ID)
 	changed := differing(good, scoreRecords(w))
-	if len(changed) != 1 || !changed[keys[1]] {
-		t.Errorf("beside %s, which is newer, these are not as before: %v", keys[1], changed)
+	if len(changed) != 2 || !changed[keys[1]] || !changed[keys[2]] {
+		t.Errorf("beside %s and %s, which somebody wrote since, these are not as before: %v", keys[1], keys[2], changed)
 	}
 	for _, r := range w.Org.Records("Lead") {
 		if r.Fields["Lead_Key__c"] == keys[0] && r.Fields["Status"] != "Working" {
@@ -148,7 +150,7 @@ func TestTwoRunsInARowAreUndoneTheNewestFirst(t *testing.T) {
 	if left := differing(between, scoreRecords(w)); len(left) != 0 {
 		t.Errorf("after the first undo %d leads are not as they were before that run", len(left))
 	}
-	scored(t, "undo", bad.ID, "--dry-run", "-c", c).want(t, exitOK, fmt.Sprintf("%d would come back", bad.Sent), "0 that hold something newer")
+	scored(t, "undo", bad.ID, "--dry-run", "-c", c).want(t, exitOK, fmt.Sprintf("%d would come back", bad.Sent), "0 that hold something else")
 	s := scored(t, "undo", bad.ID, "-c", c).want(t, exitOK, fmt.Sprintf("it wrote %[1]d; %[1]d came back", bad.Sent)).summary(t)
 	if left := differing(good, scoreRecords(w)); len(left) != 0 || !s.AsOf.Equal(worse.AsOf) {
 		t.Errorf("as of %s; %d leads are not as they were before both runs", s.AsOf, len(left))

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -75,12 +76,13 @@ func (w *world) sameReplaced(id string) {
 	for i := range 8 {
 		key := fmt.Sprint("k", i)
 		again := func(s held, origin int64) {
-			if origin != w.runs[id].Version {
+			if origin == w.runs[id].Version {
+				standing = max(standing, s.version)
+			} else if s.version != w.runs[id].Version {
 				return
 			}
-			standing = max(standing, s.version)
 			if written, ok := want[key]; ok {
-				written.Again = append(written.Again, s.version)
+				written.Stands = append(written.Stands, s.stand())
 				want[key] = written
 			}
 		}
@@ -97,10 +99,21 @@ func (w *world) sameReplaced(id string) {
 	}
 }
 
+// stand is the value as a target's record has it.
+func (h held) stand() pipeline.Stand {
+	return pipeline.Stand{Version: h.version, Empty: h.cleared, Score: h.score}
+}
+
 func show(list map[string]pipeline.Written) (text string) {
 	for _, key := range slices.Sorted(maps.Keys(list)) {
 		w := list[key]
-		text += fmt.Sprintf("%s at %d and %v, open %t: %+v of %+v\n", key, w.Version, w.Again, w.Open, w.Before, w.Origin)
+		text += fmt.Sprintf("%s at %d, open %t: %+v of %+v; it may be", key, w.Version, w.Open, w.Before, w.Origin)
+		for _, s := range slices.SortedFunc(slices.Values(w.Stands), func(a, b pipeline.Stand) int { return cmp.Compare(a.Version, b.Version) }) {
+			if text += fmt.Sprintf(" %d:", s.Version); !s.Empty {
+				text += fmt.Sprint(s.Score)
+			}
+		}
+		text += "\n"
 	}
 	return text
 }

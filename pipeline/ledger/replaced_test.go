@@ -56,10 +56,14 @@ func TestWhatARunReplacedIsKeptForAnUndo(t *testing.T) {
 	finish(t, l, second)
 
 	origin := &pipeline.Origin{Model: model, ScoredAt: first.Started.Truncate(time.Millisecond), Version: first.Version}
-	a := pipeline.Written{Key: "a", Version: second.Version, Before: &pipeline.Score{Key: "a", Score: 10, Grade: "B", Probability: 0.125, Reasons: "Up: a call"}, Origin: origin}
-	b := pipeline.Written{Key: "b", Version: second.Version, Before: &pipeline.Score{Key: "b", Score: 20, Grade: "B", Probability: 0.25}, Origin: origin}
-	want := []pipeline.Written{a, b, {Key: "d", Version: second.Version}, {Key: "e", Version: second.Version, Open: true},
-		{Key: "f", Version: second.Version, Open: true}}
+	stands := func(c pipeline.Change, version int64) []pipeline.Stand {
+		return []pipeline.Stand{{Version: version, Empty: c.Clear, Score: c.Score.Score, Grade: c.Grade, Model: model, Reasons: &c.Reasons}}
+	}
+	a := pipeline.Written{Key: "a", Version: second.Version, Stands: stands(scored("a", 11, 0.126, "Up: a visit"), second.Version), Before: &pipeline.Score{Key: "a", Score: 10, Grade: "B", Probability: 0.125, Reasons: "Up: a call"}, Origin: origin}
+	b := pipeline.Written{Key: "b", Version: second.Version, Stands: stands(clearing, second.Version), Before: &pipeline.Score{Key: "b", Score: 20, Grade: "B", Probability: 0.25}, Origin: origin}
+	want := []pipeline.Written{a, b, {Key: "d", Version: second.Version, Stands: stands(scored("d", 40, 0.7, ""), second.Version)},
+		{Key: "e", Version: second.Version, Stands: stands(change("e", 1), second.Version), Open: true},
+		{Key: "f", Version: second.Version, Stands: stands(change("f", 1), second.Version), Open: true}}
 	if got := written(t, l, second.ID); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v: what was accepted, or may have been, in order of key", got, want)
 	}
@@ -75,7 +79,7 @@ func TestWhatARunReplacedIsKeptForAnUndo(t *testing.T) {
 	last := begin(t, l, 2)
 	intend(t, l, last, change("a", 12), change("d", 41))
 	confirm(t, l, last, pipeline.Accepted, "a", "d")
-	a.Version = last.Version
+	a.Version, a.Stands = last.Version, stands(change("a", 12), last.Version)
 	got := written(t, l, last.ID)
 	if !reflect.DeepEqual(got[:1], []pipeline.Written{a}) {
 		t.Errorf("got %+v, want %+v with its first origin", got, a)

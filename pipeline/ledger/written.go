@@ -3,12 +3,11 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"math"
-	"strconv"
-	"strings"
 
 	"scored/pipeline"
 )
@@ -24,7 +23,7 @@ func (l *Ledger) Written(ctx context.Context, run, target string) iter.Seq2[pipe
 	}
 }
 
-// writtenBy asks for what the run ?1 of version ?3 wrote to the target ?2.
+// writtenBy asks for what the run ?1 of version ?3 wrote to the target ?2. The last column is a JSON list of pipeline.Stand.
 const writtenBy = `
 	WITH written AS (
 		SELECT key, 0 AS open, ` + beforeColumns + ` FROM replaced WHERE run = ?1 AND target = ?2
@@ -34,9 +33,14 @@ const writtenBy = `
 		LEFT JOIN details ON details.target = ?2 AND details.key = confirmed.key
 		WHERE intents.target = ?2 AND intents.run = ?1
 			AND NOT EXISTS (SELECT 1 FROM replaced WHERE run = ?1 AND target = ?2 AND key = intents.key))
-	SELECT key, open, ` + beforeColumns + `, (SELECT group_concat(version) FROM (
-			SELECT version FROM confirmed WHERE target = ?2 AND key = written.key AND origin = ?3
-			UNION ALL SELECT version FROM intents WHERE target = ?2 AND key = written.key AND origin = ?3))
+	SELECT key, open, ` + beforeColumns + `, (
+		SELECT json_group_array(json_object('Version', version, 'Empty', json(iif(cleared, 'true', 'false')), 'Score', score,
+			'Grade', grade, 'Model', model, 'Reasons', reasons)) FROM (
+			SELECT version, cleared, score, grade, model, reasons FROM confirmed LEFT JOIN details USING (target, key)
+			WHERE target = ?2 AND key = written.key AND (version = ?3 OR origin = ?3)
+			UNION ALL
+			SELECT version, cleared, score, grade, model, iif(origin IS NULL AND probability IS NULL, NULL, reasons)
+			FROM intents WHERE target = ?2 AND key = written.key AND (run = ?1 OR origin = ?3)))
 	FROM written ORDER BY key`
 
 // eachWritten returns the errors that were not yielded.
@@ -87,21 +91,16 @@ func (l *Ledger) eachWritten(ctx context.Context, run, target string, yield func
 
 func scanWritten(rows *sql.Rows) (w pipeline.Written, err error) {
 	var score, scoredAt, origin sql.NullInt64
-	var grade, model, reasons, again sql.NullString
+	var grade, model, reasons sql.NullString
+	var standing string
 	var filled, cleared sql.NullBool
 	var probability sql.NullFloat64
-	err = rows.Scan(&w.Key, &w.Open, &score, &grade, &model, &origin, &filled, &cleared, &probability, &reasons, &scoredAt, &again)
+	err = rows.Scan(&w.Key, &w.Open, &score, &grade, &model, &origin, &filled, &cleared, &probability, &reasons, &scoredAt, &standing)
 	if err != nil {
 		return w, err
 	}
-	if again.Valid {
-		for text := range strings.SplitSeq(again.String, ",") {
-			version, err := strconv.ParseInt(text, 10, 64)
-			if err != nil {
-				return w, err
-			}
-			w.Again = append(w.Again, version)
-		}
+	if err := json.Unmarshal([]byte(standing), &w.Stands); err != nil {
+		return w, err
 	}
 	if !score.Valid {
 		return w, nil

@@ -86,7 +86,7 @@ func everything(t *testing.T, flow salesforce.Flow, address string, logged *buff
 		note(sink.Write(t.Context(), &pipeline.Run{}, "m", change, confirm))
 		_, err = sink.Usage(t.Context())
 		note(err)
-		note(sink.Versions(t.Context(), []string{"Jane"}, func(string, int64) error { return nil }))
+		note(sink.Standing(t.Context(), asking([]string{"Jane"}), func(string, int64, bool) error { return nil }))
 		for held, err := range sink.Held(t.Context()) {
 			note(err)
 			fmt.Fprintln(logged, held.Version)

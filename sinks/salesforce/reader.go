@@ -6,62 +6,22 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"net/url"
 	"strings"
 	"time"
 
 	"scored/pipeline"
 )
 
-// maxList is how much of a query, in bytes as they stand in the URL, the keys may take. Salesforce turns requests away
-// whose URL and headers are longer than 16,384 bytes, and a session's token may take a few thousand of them. It makes
-// about 280 Ids.
-const maxList = 8_000
-
-// Versions tells found the version that the org holds of each of the keys that it knows; 0 where it holds none. It asks
-// for as many keys at a time as a URL can carry.
-func (s *Sink) Versions(ctx context.Context, keys []string, found func(key string, version int64) error) error {
-	version := s.cfg.fieldOf(Version)
-	if version == "" {
-		return errUnversioned()
-	}
-	for len(keys) > 0 {
-		b, rest := s.cfg.block(keys)
-		keys = rest
-		if len(b.literals) == 0 {
-			continue
-		}
-		soql := fmt.Sprintf("SELECT %[1]s, %[2]s FROM %[3]s WHERE %[1]s IN (%[4]s)", s.cfg.keyField(), version, s.cfg.Object,
-			strings.Join(b.literals, ","))
-		for r, err := range s.records(ctx, soql) {
-			if err != nil {
-				return fmt.Errorf("read versions of %s: %w", s.cfg.Object, err)
-			}
-			key, held, err := s.cfg.versionOf(r, version)
-			if err != nil {
-				return fmt.Errorf("read versions of %s: %w", s.cfg.Object, err)
-			}
-			for _, known := range b.asked(key) {
-				if err := found(known, held); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
 // Held yields every record that has a version, in no particular order, holding one page of them at a time.
 func (s *Sink) Held(ctx context.Context) iter.Seq2[pipeline.Held, error] {
 	return func(yield func(pipeline.Held, error) bool) {
-		m := mapped{key: s.cfg.keyField(), score: s.cfg.fieldOf(Score), grade: s.cfg.fieldOf(Grade), model: s.cfg.fieldOf(Model),
-			version: s.cfg.fieldOf(Version), probability: s.cfg.fieldOf(Probability), reasons: s.cfg.fieldOf(Reasons),
-			scoredAt: s.cfg.fieldOf(ScoredAt)}
+		m := s.cfg.mapped()
 		if m.version == "" {
 			yield(pipeline.Held{}, errUnversioned())
 			return
 		}
-		for r, err := range s.records(ctx, m.query(s.cfg.Object)) {
+		soql := fmt.Sprintf("SELECT %s FROM %s WHERE %s != null AND %s != null", m.fields(), s.cfg.Object, m.version, m.key)
+		for r, err := range s.records(ctx, soql) {
 			var held pipeline.Held
 			if err == nil {
 				held, err = s.cfg.held(r, m)
@@ -90,60 +50,23 @@ func (c *Config) keyField() string {
 	return "Id"
 }
 
-// block is the keys of one query, and how they are found again in its answer.
-type block struct {
-	literals []string
-	exact    map[string]bool
-	folded   map[string][]string // by their lower case: Ids of 18 characters and most external ids are found in any case
-}
-
-// block takes as many of the keys as a URL has room for, at least one. A key that can't be one is left out.
-func (c *Config) block(keys []string) (b block, rest []string) {
-	b = block{exact: map[string]bool{}, folded: map[string][]string{}}
-	size := 0
-	for i, key := range keys {
-		asked := key
-		if c.Operation == Update {
-			id, ok := normalID(key)
-			if !ok {
-				continue
-			}
-			asked = id
-		}
-		literal := quoteSOQL(asked)
-		if size += len(url.QueryEscape(literal)) + len("%2C"); size > maxList && len(b.literals) > 0 {
-			return b, keys[i:]
-		}
-		b.literals = append(b.literals, literal)
-		if asked == key {
-			b.exact[key] = true
-		}
-		folded := strings.ToLower(asked)
-		b.folded[folded] = append(b.folded[folded], key)
-	}
-	return b, nil
-}
-
-// asked returns the keys by which a record was asked for. One that is written as the org writes it excludes others, for the
-// field may tell upper from lower case.
-func (b *block) asked(key string) []string {
-	if b.exact[key] {
-		return []string{key}
-	}
-	return b.folded[strings.ToLower(key)]
-}
-
 // mapped holds the fields that scores are read back from, "" where there is none.
 type mapped struct{ key, score, grade, model, version, probability, reasons, scoredAt string }
 
-func (m mapped) query(object string) string {
+func (c *Config) mapped() mapped {
+	return mapped{key: c.keyField(), score: c.fieldOf(Score), grade: c.fieldOf(Grade), model: c.fieldOf(Model), version: c.fieldOf(Version),
+		probability: c.fieldOf(Probability), reasons: c.fieldOf(Reasons), scoredAt: c.fieldOf(ScoredAt)}
+}
+
+// fields lists those that there are.
+func (m mapped) fields() string {
 	fields := []string{m.key, m.version}
 	for _, f := range []string{m.score, m.grade, m.model, m.probability, m.reasons, m.scoredAt} {
 		if f != "" {
 			fields = append(fields, f)
 		}
 	}
-	return fmt.Sprintf("SELECT %s FROM %s WHERE %s != null AND %s != null", strings.Join(fields, ", "), object, m.version, m.key)
+	return strings.Join(fields, ", ")
 }
 
 // held reads a record. A score that is none of ours, such as one that a person edited, is not Whole.

@@ -18,7 +18,7 @@ import (
 // versions reads the versions of the keys.
 func (w *world) versions(keys []string) (map[string]int64, error) {
 	got := map[string]int64{}
-	err := w.sink.Versions(w.Context(), keys, func(key string, version int64) error {
+	err := w.sink.Standing(w.Context(), asking(keys), func(key string, version int64, _ bool) error {
 		if _, twice := got[key]; twice {
 			w.Errorf("%s was told twice", key)
 		}
@@ -29,6 +29,14 @@ func (w *world) versions(keys []string) (map[string]int64, error) {
 		fmt.Fprintln(w.logged, err, pipeline.HintOf(err))
 	}
 	return got, err
+}
+
+// asking asks for keys of which nothing is known.
+func asking(keys []string) (written []pipeline.Written) {
+	for _, key := range keys {
+		written = append(written, pipeline.Written{Key: key})
+	}
+	return written
 }
 
 func keysOf(changes []pipeline.Change) (keys []string) {
@@ -134,11 +142,11 @@ func TestReadingEnds(t *testing.T) {
 	w := newWorld(t, nil)
 	full := errors.New("disk full")
 	calls := 0
-	err := w.sink.Versions(t.Context(), keysOf(w.insert(5, false)), func(string, int64) error { calls++; return full })
+	err := w.sink.Standing(t.Context(), asking(keysOf(w.insert(5, false))), func(string, int64, bool) error { calls++; return full })
 	if !errors.Is(err, full) || calls != 1 {
 		t.Errorf("error %v after %d calls", err, calls)
 	}
-	if err := w.sink.Versions(t.Context(), nil, nil); err != nil || w.requests("GET", "") != 1 {
+	if err := w.sink.Standing(t.Context(), nil, nil); err != nil || w.requests("GET", "") != 1 {
 		t.Errorf("no keys need no request: %d; error %v", w.requests("GET", ""), err)
 	}
 }
