@@ -5,29 +5,63 @@ import (
 	"log/slog"
 )
 
-// maxRowLines bounds the lines about single rows of one kind: when every row is bad, the first thousand say so.
-const maxRowLines = 1000
+const (
+	// maxRowLines bounds the lines about single rows: when every row is bad, the first thousand say so.
+	maxRowLines = 1000
+	// maxAlike bounds those about rows of which a target said the same.
+	maxAlike = 10
+)
+
+// answer is what a target said of rows.
+type answer struct {
+	target string
+	status Status
+	class  Class
+	code   string
+}
 
 // logRows writes a line per row that did not make it: an operator finds the lead by its key, and the reason beside it. So
 // many more were refused as cut says.
 func logRows(log *slog.Logger, rejected []Rejection, refused []RefusedRow, cut int) {
-	if more := max(len(rejected)-maxRowLines, 0) + max(len(refused)-maxRowLines, 0) + cut; more > 0 {
-		log.Warn("more rows did not make it than are logged one by one", "rows_not_logged", more)
-	}
 	for _, r := range rejected[:min(len(rejected), maxRowLines)] {
 		log.Warn("row rejected", "key", r.Key, "reason", r.Reason)
 	}
-	for _, r := range refused[:min(len(refused), maxRowLines)] {
+	created, rows := 0, map[answer]int{}
+	var answers []answer // in the order in which they came
+	for i := range refused {
+		r := &refused[i]
 		if r.Created {
-			log.Error("a record was created that nobody asked for: the lead was not in the org", "target", r.Target, "key", r.Key)
-		} else {
-			attrs := []any{"target", r.Target, "key", r.Key, "outcome", r.Status.String(), "code", r.Code, "fields", r.Fields}
-			if r.Class != 0 {
-				attrs = append(attrs, "err_class", r.Class.String())
+			if created++; created <= maxRowLines {
+				log.Error("a record was created that nobody asked for: the lead was not in the org", "target", r.Target, "key", r.Key)
 			}
-			log.Log(context.Background(), levelOf(r.Status), "row not accepted", attrs...)
+			continue
+		}
+		a := answer{r.Target, r.Status, r.Class, r.Code}
+		if rows[a]++; rows[a] == 1 {
+			answers = append(answers, a)
+		}
+		if rows[a] <= maxAlike {
+			log.Log(context.Background(), levelOf(r.Status), "row not accepted", a.attributes("key", r.Key, "fields", r.Fields)...)
 		}
 	}
+	for _, a := range answers {
+		if rows[a] > maxAlike {
+			log.Log(context.Background(), levelOf(a.status), "more rows had the same answer than are logged one by one",
+				a.attributes("rows", rows[a])...)
+		}
+	}
+	if more := max(len(rejected)-maxRowLines, 0) + max(created-maxRowLines, 0) + cut; more > 0 {
+		log.Warn("more rows did not make it than are logged one by one", "rows_not_logged", more)
+	}
+}
+
+// attributes are those of a line about the answer, and more.
+func (a answer) attributes(more ...any) []any {
+	attrs := []any{"target", a.target, "outcome", a.status.String(), "code", a.code}
+	if a.class != 0 {
+		attrs = append(attrs, "err_class", a.class.String())
+	}
+	return append(attrs, more...)
 }
 
 // levelOf is the level of a row's line: that the target holds something newer is no fault.

@@ -95,6 +95,15 @@ func (d *delivery) hold(m *mark, o pipeline.Outcome) {
 	}
 }
 
+// codes counts, by the target's error code, the rows of which it said why it did not take them.
+func (d *delivery) codes() map[string]int {
+	codes := map[string]int{}
+	for _, o := range d.said {
+		codes[o.Code]++
+	}
+	return codes
+}
+
 // drop ends a try: left is what it did not settle.
 func (d *delivery) drop() {
 	defer func() { d.places = pipeline.NewPlaces(d.left) }()

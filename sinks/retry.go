@@ -58,7 +58,7 @@ type retry struct {
 func (r *retry) Preflight(ctx context.Context) (pipeline.Ready, error) {
 	for n := 0; ; n++ {
 		ready, err := r.Sink.Preflight(ctx)
-		if !again(err) || n+1 >= r.backoff.Tries || r.pause(ctx, r.log, n, "preflight", 0, err) != nil {
+		if !again(err) || n+1 >= r.backoff.Tries || r.pause(ctx, r.log, n, "preflight", nil, err) != nil {
 			return ready, err
 		}
 	}
@@ -81,7 +81,7 @@ func (r *retry) Write(ctx context.Context, run *pipeline.Run, model string, chan
 		}
 		done := len(d.left) == 0 || d.failed != nil || err != nil && !again(err)
 		spent := n+1 >= r.backoff.Tries || d.sent >= r.backoff.Tries*len(changes)
-		if done || spent || r.pause(ctx, log, n, "deliver", len(d.left), err) != nil {
+		if done || spent || r.pause(ctx, log, n, "deliver", d, err) != nil {
 			if err == nil && len(d.left) > 0 {
 				err = ctx.Err()
 			}
@@ -93,15 +93,19 @@ func (r *retry) Write(ctx context.Context, run *pipeline.Run, model string, chan
 // again reports whether err may be gone in a moment.
 func again(err error) bool { return pipeline.ClassOf(err) == pipeline.TryAgain }
 
-// pause waits before the next try; its error says that ctx ended, or would end before the wait does.
-func (r *retry) pause(ctx context.Context, log *slog.Logger, n int, what string, rows int, err error) error {
+// pause waits before the next try of a preflight or of a delivery, d; its error says that ctx ended, or would end before the
+// wait does.
+func (r *retry) pause(ctx context.Context, log *slog.Logger, n int, what string, d *delivery, err error) error {
 	wait := r.backoff.wait(n)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
 		return context.DeadlineExceeded
 	}
 	attrs := []any{"stage", what, "attempt", n + 2, "wait_ms", wait.Milliseconds()}
-	if rows > 0 {
-		attrs = append(attrs, "rows", rows)
+	if d != nil {
+		attrs = append(attrs, "rows", len(d.left))
+		if codes := d.codes(); len(codes) > 0 {
+			attrs = append(attrs, "codes", codes)
+		}
 	}
 	if err != nil {
 		attrs = append(attrs, "reason", err.Error())

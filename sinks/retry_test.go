@@ -301,6 +301,22 @@ func TestEachRetryIsLogged(t *testing.T) {
 	})
 }
 
+// Rows that came back are why a delivery without an error is tried again; the log says what the target said of how many.
+func TestALoggedRetryTellsTheCodesOfItsRows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		inner := &target{tries: []try{{"retry unprocessed retry", nil}, {"accepted retry retry", nil}, {"accepted accepted", nil}}}
+		if _, err := write(t.Context(), sinks.Retry(inner, backoff, slog.New(slog.NewTextHandler(&log, nil)))); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != 2 || !strings.HasSuffix(lines[0], `rows=3 codes="map[RETRY:2 UNPROCESSED:1]"`) ||
+			!strings.HasSuffix(lines[1], "rows=2 codes=map[RETRY:2]") {
+			t.Errorf("the log is %q", lines)
+		}
+	})
+}
+
 // sinkFunc is a sink of which only the preflight matters.
 type sinkFunc func(context.Context) error
 

@@ -27,7 +27,7 @@ func BenchmarkBatch(b *testing.B) {
 
 	b.ReportAllocs()
 	for b.Loop() {
-		batch := s.prepare(run, "lead@0123abcd", changes)
+		batch := s.prepare(run, "lead@0123abcd", changes, nil)
 		if _, err := s.cfg.parseResults(answer, nil, len(batch.sent)); err != nil {
 			b.Fatal(err)
 		}

@@ -43,6 +43,7 @@ func (d *bulk) report(i int, o pipeline.Outcome) error {
 		return d.broken
 	}
 	d.done.add(i)
+	o = ofClear(&d.changes[i], o)
 	o.Key = d.changes[i].Key
 	if d.block == nil {
 		d.block = make([]pipeline.Outcome, 0, blockRows)
@@ -83,6 +84,9 @@ func (d *bulk) search(key []byte, lo, hi int) (int, bool) {
 
 // deliver sends what is not done, job after job.
 func (d *bulk) deliver(ctx context.Context) error {
+	if err := d.refuseGone(ctx); err != nil {
+		return errors.Join(err, d.flush())
+	}
 	for at := 0; ; {
 		from, err := d.next(at)
 		if err != nil {

@@ -52,13 +52,8 @@ func TestFaultsOfAJob(t *testing.T) {
 				d := w.deliver(t.Context(), w.sink, changes, nil)
 
 				// A PUT has no answer to cut, nor has a DELETE.
-				harmless := name == "session over" || step.name == "delete" ||
-					step.name == "upload" && (name == "HTML" || name == "cut short")
+				harmless := name == "session over" || step.name == "delete" || step.name == "upload" && name == "cut short"
 				switch {
-				case step.name == "upload" && name == "HTML": // taken for a success, and then there is no file
-					if d.err == nil {
-						t.Errorf("no error: %v", d.outcomes)
-					}
 				case harmless, step.name == "close" && (name == "failed yet applied" || name == "cut short"):
 					if step.name == "create" && name == "session over" {
 						d.want(t, counts{accepted: 5}, false, 0) // the fault took the locks with it
@@ -106,9 +101,6 @@ func TestFaultsOfAJobAreMendedByAnotherTry(t *testing.T) {
 				fault.Method, fault.Path = step.method, step.path
 				w.org.Inject(fault)
 				d := w.deliver(t.Context(), sinks.Retry(w.sink, fast, w.config.Log), changes, nil)
-				if step.name == "upload" && name == "HTML" {
-					return // no org takes an upload without keeping it
-				}
 				want := counts{accepted: 6, refused: 1}
 				if step.name == "close" && name == "twice" {
 					// Neither closed nor called off, for all that was known; the refusal is that of another job.
@@ -146,6 +138,8 @@ func TestJobsThatFail(t *testing.T) {
 			"4 of 7 rows are in no result"},
 		{"for want of batches", fakeorg.JobFault{After: 3, Lost: true, Message: "ExceededQuota : ApiBatchItems Limit exceeded."},
 			counts{accepted: 3, unknown: 4}, pipeline.Exhausted, "ExceededQuota"},
+		{"for want of rows", fakeorg.JobFault{After: 3, Message: "EXCEEDED_QUOTA:rows"}, counts{accepted: 3, unprocessed: 4},
+			pipeline.Exhausted, "EXCEEDED_QUOTA"},
 		{"for a column", fakeorg.JobFault{Message: "InvalidBatch : Field name not found : Jane"}, counts{unprocessed: 7},
 			pipeline.Configuration, "InvalidBatch"},
 		{"for reasons that are data", fakeorg.JobFault{Message: "Jane@acme.example : Jane"}, counts{unprocessed: 7}, pipeline.TryAgain, "UNREADABLE"},
@@ -172,6 +166,22 @@ func TestAnOrgWithoutBatchesTakesNoJob(t *testing.T) {
 	w.org.SpendBulkBatches(1)
 	w.deliver(t.Context(), w.sink, w.insert(3, false), nil).want(t, counts{}, true, pipeline.Exhausted)
 	w.wantTidy(j)
+}
+
+// What the org says when it takes no job, and what it does of the sort for a day.
+func TestTheBulkAPIsQuotaIsSpent(t *testing.T) {
+	for _, code := range []string{"EXCEEDEDQUOTA", "EXCEEDED_QUOTA"} {
+		for _, step := range jobSteps[:3] {
+			w, j := newBulkWorld(t, nil)
+			w.org.Inject(fakeorg.Fault{Method: step.method, Path: step.path, Status: 400, Body: fakeorg.Errors(code, "x")})
+			d := w.deliver(t.Context(), sinks.Retry(w.sink, fast, w.config.Log), w.insert(5, false), nil)
+			d.want(t, counts{}, true, pipeline.Exhausted)
+			if hint := pipeline.HintOf(d.err); !strings.Contains(hint, "Bulk API") || w.requests("POST", ingest) != 1 {
+				t.Errorf("%s, %s: hint %q after %d jobs", step.name, code, hint, w.requests("POST", ingest))
+			}
+			w.wantTidy(j)
+		}
+	}
 }
 
 func TestAJobOfWhichNoRowFitsTheMappingNeedsAPerson(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"scored/pipeline"
@@ -49,7 +50,7 @@ func (s *Sink) finish(ctx context.Context, left pipeline.RemoteJob, t taker, pat
 		return err
 	}
 	s.log.Info("finished a Bulk job that was left", "run_id", left.Run, "job_id", j.ID, "state", j.State, "rows", rows)
-	if j.State == jobComplete {
+	if j.State == jobComplete && rows == int(j.Processed) { // one that went wrong stays for whoever wants to look at it
 		s.deleteJob(ctx, j.ID)
 	}
 	return nil
@@ -78,7 +79,7 @@ func (s *Sink) ended(ctx context.Context, left pipeline.RemoteJob, patience time
 	if !isJobID(left.ID) {
 		return nil, s.forget(ctx, left, errors.New("the journal has no id of a job"))
 	}
-	j, err := s.readJob(ctx, left.ID)
+	j, err := s.lookUp(ctx, left.ID)
 	if err == nil && j.State == jobOpen {
 		if s.callOff(ctx, left.Run, left.ID) {
 			s.log.Info("aborted a Bulk job that was not closed", "run_id", left.Run, "job_id", left.ID)
@@ -95,7 +96,8 @@ func (s *Sink) ended(ctx context.Context, left pipeline.RemoteJob, patience time
 	if err == nil {
 		return j, nil
 	}
-	if s.surelyGone(ctx, left, err) {
+	gone, err := s.surelyGone(ctx, left, err)
+	if gone {
 		return nil, s.forget(ctx, left, err)
 	}
 	return nil, fmt.Errorf("job %s: %w", left.ID, mayBeAtWork(err))
@@ -127,20 +129,23 @@ func (s *Sink) awaitFor(ctx context.Context, id string, patience time.Duration) 
 }
 
 // surelyGone tells whether a job can't be at work although the org did not say what became of it: it is too old, or the org
-// does not know it and answers another question about jobs. A refusal alone may be due to the API version, or to permissions,
-// and the job lands over what is written meanwhile.
-func (s *Sink) surelyGone(ctx context.Context, left pipeline.RemoteJob, err error) bool {
+// does not know it and lists others without it. A refusal alone may be due to the API version, or to permissions, and the job
+// lands over what is written meanwhile. The error is err, with what became of the list.
+func (s *Sink) surelyGone(ctx context.Context, left pipeline.RemoteJob, err error) (bool, error) {
 	if !unanswered(ctx, err) {
-		return false
+		return false, err
 	}
 	if older(left, jobLife) {
-		return true
+		return true, err
 	}
 	if f, _ := errors.AsType[*failure](err); !f.missing() {
-		return false
+		return false, err
 	}
-	_, _, err = s.listPage(ctx, s.firstPage())
-	return err == nil
+	listed, failed := s.listJobs(ctx)
+	if failed != nil {
+		return false, errors.Join(err, failed)
+	}
+	return !slices.ContainsFunc(listed, func(j job) bool { return j.ID == left.ID || sameRecord(j.ID, left.ID) }), err
 }
 
 // unanswered tells whether err is of a request that brought no result, and not because ctx has ended.

@@ -28,24 +28,27 @@ func leave(t *testing.T, w *world, changes []pipeline.Change, hold bool) {
 // A job that an org won't talk about may be at work, and would land over what is written meanwhile: it is kept until nothing
 // can come of it any more.
 func TestAJobThatMayBeAtWorkIsKept(t *testing.T) {
+	const config = pipeline.Configuration
 	for _, c := range []struct {
 		path   string
 		status int
 		body   string
+		class  pipeline.Class
 	}{
-		{"/services/data", 404, fakeorg.Errors("NOT_FOUND", "The requested resource does not exist")}, // api_version is wrong
-		{"/services/data", 404, fakeorg.Errors("UNSUPPORTED_API_VERSION", "x")},
-		{"/services/data", 403, fakeorg.Errors("INSUFFICIENT_ACCESS", "x")},
-		{"/services/data", 403, fakeorg.Errors("FUNCTIONALITY_NOT_ENABLED", "x")},
-		{ingest, 400, fakeorg.Errors("INVALIDUSER", "x")},
-		{ingest + "/750", 404, "404 page not found"},
-		{ingest + "/750", 403, fakeorg.Errors("INSUFFICIENT_ACCESS", "x")},
+		{"/services/data", 404, notFound, config}, // api_version is wrong
+		{"/services/data", 404, fakeorg.Errors("UNSUPPORTED_API_VERSION", "x"), config},
+		{"/services/data", 403, fakeorg.Errors("INSUFFICIENT_ACCESS", "x"), config},
+		{"/services/data", 403, fakeorg.Errors("FUNCTIONALITY_NOT_ENABLED", "x"), config},
+		{ingest, 400, fakeorg.Errors("INVALIDUSER", "x"), 0},
+		{ingest + "/750", 404, notFound, pipeline.TryAgain}, // and lists it
+		{ingest + "/750", 404, "404 page not found", pipeline.TryAgain},
+		{ingest + "/750", 403, fakeorg.Errors("INSUFFICIENT_ACCESS", "x"), config},
 	} {
 		w, j := newBulkWorld(t, nil)
 		leave(t, w, w.insert(5, false), true)
 		w.org.Inject(fakeorg.Fault{Path: c.path, Times: -1, Status: c.status, Body: c.body})
 		_, err := w.resume(t.Context(), w.sink)
-		if err == nil || len(j.jobs()) != 1 || !strings.Contains(pipeline.HintOf(err), "7 days") {
+		if err == nil || pipeline.ClassOf(err) != c.class || len(j.jobs()) != 1 || !strings.Contains(pipeline.HintOf(err), "7 days") {
 			t.Errorf("%s %d %s: %v; the journal has %q", c.path, c.status, c.body, err, j.jobs())
 		}
 		j.open[0].Since = time.Now().Add(-7*24*time.Hour - time.Minute)
@@ -105,7 +108,7 @@ func TestAnAbortInSetupEndsTheDelivery(t *testing.T) {
 	w.wantTidy(j)
 }
 
-// A job that was deleted in Setup ends the delivery; a later run sends its rows again.
+// The rows of a job that was deleted in Setup are unknown; a later run, or another try, sends them again.
 func TestAJobThatIsDeletedInSetup(t *testing.T) {
 	w, j := newBulkWorld(t, nil)
 	changes := w.insert(5, false)
@@ -113,14 +116,15 @@ func TestAJobThatIsDeletedInSetup(t *testing.T) {
 		w.request(clientID, http.MethodDelete, w.org.Jobs()[0].ID, "")
 	}})
 	d := w.deliver(t.Context(), w.sink, changes, nil)
-	d.want(t, counts{unknown: 5}, true, 0)
+	d.want(t, counts{unknown: 5}, true, pipeline.TryAgain)
 	if hint := pipeline.HintOf(d.err); !strings.Contains(hint, "deleted") {
 		t.Errorf("hint is %q of %v", hint, d.err)
 	}
-	if _, err := w.resume(t.Context(), w.sink); err != nil {
-		t.Error(err)
+	if got, err := w.resume(t.Context(), w.sink); err != nil || len(got) > 0 {
+		t.Errorf("%v, %v", got, err)
 	}
 	w.wantTidy(j)
+	w.deliver(t.Context(), w.sink, changes, nil).want(t, counts{accepted: 5}, false, 0)
 }
 
 // A job that somebody aborted while it was uploaded to leaves its rows to another.

@@ -69,6 +69,9 @@ func (j *job) failures() int {
 	return int(*j.Failed)
 }
 
+// successes is how many rows the org says that it took.
+func (j *job) successes() int { return int(j.Processed) - j.failures() }
+
 // keyColumn is the column by which its rows are told apart.
 func (j *job) keyColumn() string {
 	if j.Operation == Update.String() {
@@ -90,9 +93,8 @@ func (j *job) trouble() error {
 	case j.State == jobAborted:
 		return problem(0, "was aborted in the org", // a person's doing, which is not fought with another job
 			"ask whoever looks after Bulk Data Load Jobs in Setup; a later run sends what the job left")
-	case code == "ExceededQuota":
-		return problem(pipeline.Exhausted, "failed: ExceededQuota",
-			"Bulk API jobs use up the org's batches of 24 hours: see them in Setup")
+	case classOf(strings.ToUpper(code), "") == pipeline.Exhausted: // ExceededQuota
+		return problem(pipeline.Exhausted, "failed: "+plainCode(code), quotaHint)
 	case code == "InvalidBatch":
 		return problem(pipeline.Configuration, "failed: InvalidBatch",
 			"run scored check; Bulk Data Load Jobs in Setup shows which column the org does not take")
@@ -132,20 +134,44 @@ func (s *Sink) readJob(ctx context.Context, id string) (j *job, err error) {
 		}
 		return err
 	})
-	if f, ok := errors.AsType[*failure](err); ok && f.missing() {
-		err = &pipeline.Problem{Err: fmt.Errorf("the org does not know the job: %w", f),
-			Hint: "somebody may have deleted it under Bulk Data Load Jobs in Setup: its rows are sent again by a later run"}
+	return j, ofKnown(err)
+}
+
+// lookUps is how often an org that does not know a job is asked for it before it is believed.
+const lookUps = 4
+
+// lookUp is readJob of a job that was made: an org that moves its work about may not find it for a moment.
+func (s *Sink) lookUp(ctx context.Context, id string) (j *job, err error) {
+	wait := s.cfg.FirstPoll
+	for n := 1; ; n++ {
+		j, err = s.readJob(ctx, id)
+		if f, ok := errors.AsType[*failure](err); !ok || !f.absent() || n == lookUps {
+			return j, err
+		}
+		s.log.Debug("the org does not know a job, asking again", "job_id", id)
+		if err := pause(ctx, wait); err != nil {
+			return nil, err
+		}
+		wait = nextPoll(wait)
 	}
-	return j, err
+}
+
+// ofKnown is the error of a request for a job that was made: that the org has no such resource is no fault of the config then.
+func ofKnown(err error) error {
+	if f, ok := errors.AsType[*failure](err); !ok || !f.absent() {
+		return err
+	}
+	return &pipeline.Problem{Class: pipeline.TryAgain, Err: fmt.Errorf("the org does not know the job: %w", err),
+		Hint: "if that lasts, somebody may have deleted it under Bulk Data Load Jobs in Setup: what it had is sent again"}
 }
 
 // moveJob asks for another state of a job: UploadComplete or Aborted.
 func (s *Sink) moveJob(ctx context.Context, id, state string) error {
 	body, _ := json.Marshal(map[string]string{"state": state}) // strings always marshal
-	return s.call(ctx, func(c *simpleforce.Client) error {
+	return ofKnown(s.call(ctx, func(c *simpleforce.Client) error {
 		_, err := s.askJob(c, http.MethodPatch, s.jobsPath()+"/"+id, body)
 		return err
-	})
+	}))
 }
 
 // deleteJob tidies a job up that is over. If that fails the org does it within days.
@@ -181,7 +207,7 @@ func (s *Sink) await(ctx context.Context, id string) (*job, error) {
 		if err := pause(ctx, wait*9/10+rand.N(wait/5+1)); err != nil {
 			return nil, err
 		}
-		j, err := s.readJob(ctx, id)
+		j, err := s.lookUp(ctx, id)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("ask for job %s: %w", id, err)

@@ -20,19 +20,21 @@ type taker interface {
 type resultFile struct {
 	name   string
 	column string // beside the key; "" for none
+	// due is how many rows the job says are in it, as far as that can be told.
+	due func(*job) int
 	// outcome is a row's, given that column.
 	outcome func(c *Config, text []byte) pipeline.Outcome
 }
 
 // resultFiles are in the order in which they are read: as a rule, the first has every row.
 var resultFiles = []resultFile{
-	{"successfulResults", "sf__Created", func(_ *Config, text []byte) pipeline.Outcome {
+	{"successfulResults", "sf__Created", (*job).successes, func(_ *Config, text []byte) pipeline.Outcome {
 		return pipeline.Outcome{Status: pipeline.Accepted, Created: strings.EqualFold(string(text), "true")}
 	}},
-	{"failedResults", "sf__Error", func(c *Config, text []byte) pipeline.Outcome {
+	{"failedResults", "sf__Error", (*job).failures, func(c *Config, text []byte) pipeline.Outcome {
 		return c.verdict(parseError(string(text)))
 	}},
-	{"unprocessedrecords", "", func(*Config, []byte) pipeline.Outcome {
+	{"unprocessedrecords", "", func(*job) int { return 0 }, func(*Config, []byte) pipeline.Outcome {
 		return pipeline.Outcome{Status: pipeline.Unprocessed, Class: pipeline.TryAgain}
 	}},
 }
@@ -50,8 +52,14 @@ func (s *Sink) readResults(ctx context.Context, j *job, more func() bool, take f
 		if !more() {
 			return nil
 		}
-		err := s.fetch(ctx, s.jobsPath()+"/"+j.ID+"/"+f.name, func(in io.Reader) error { return f.read(&s.cfg, in, key, take) })
-		if err != nil {
+		err := s.fetch(ctx, s.jobsPath()+"/"+j.ID+"/"+f.name, func(in io.Reader) error {
+			err := f.read(&s.cfg, in, key, take)
+			if errors.Is(err, errEmpty) && f.due(j) <= 0 {
+				return nil // whether a file without rows has a header is not for us to say
+			}
+			return err
+		})
+		if err = ofKnown(err); err != nil {
 			return fmt.Errorf("%s of job %s: %w", f.name, j.ID, err)
 		}
 	}

@@ -34,7 +34,7 @@ func (d *bulk) send(ctx context.Context, from int) (to int, err error) {
 		return from, fmt.Errorf("create a job: %w", err)
 	}
 	up, err := d.put(ctx, d.jobsPath()+"/"+id+"/batches", func() *upload { return d.newUpload(from) })
-	if err == nil {
+	if err = ofKnown(err); err == nil {
 		err = ctx.Err() // the org has not begun
 	}
 	if err != nil {

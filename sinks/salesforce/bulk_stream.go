@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -81,7 +82,7 @@ func (w *watch) errSilent() error { return fmt.Errorf("nothing moved for %s", w.
 func (s *Sink) put(ctx context.Context, path string, body func() *upload) (last *upload, err error) {
 	err = s.renewed(ctx, func(current *session) error {
 		last = body()
-		err := s.stream(ctx, current, http.MethodPut, path, last, int64(last.size), func(io.Reader) error { return nil })
+		err := s.stream(ctx, current, http.MethodPut, path, last, int64(last.size), noPage)
 		<-last.closed
 		if err == nil && !last.complete() {
 			return garbled("an upload was taken before it was sent")
@@ -89,6 +90,16 @@ func (s *Sink) put(ctx context.Context, path string, body func() *upload) (last 
 		return err
 	})
 	return last, err
+}
+
+// noPage refuses the answer to an upload if it is a page for people. An org answers with nothing.
+func noPage(in io.Reader) error {
+	start := make([]byte, 512)
+	n, _ := io.ReadFull(in, start) // that it breaks off is noted there
+	if bytes.HasPrefix(bytes.TrimLeft(start[:n], " \r\n\t\uFEFF"), []byte("<")) {
+		return garbled("a page in answer to an upload")
+	}
+	return nil
 }
 
 // fetch hands a result file to read.

@@ -17,6 +17,7 @@ var (
 	errCut    = errors.New("a row that is cut off")
 	errWidth  = errors.New("a row with another number of columns than the header")
 	errLength = errors.New("a row longer than 4 MB")
+	errEmpty  = errors.New("nothing, not even a header")
 	errColumn = errors.New("a header without the columns that belong there")
 )
 
@@ -33,7 +34,7 @@ type table struct {
 	doubled []bool   // per field: its quotes are doubled
 }
 
-// newTable reads the header, where the wanted columns may stand in any order and case. A file without a header has no rows.
+// newTable reads the header, where the wanted columns may stand in any order and case. A file with nothing in it is errEmpty.
 func newTable(in io.Reader, wanted ...string) (*table, error) {
 	t := &table{in: in, memory: make([]byte, tableMemory), fields: make([][]byte, len(wanted)), doubled: make([]bool, len(wanted))}
 	const mark = "\uFEFF"
@@ -46,7 +47,7 @@ func newTable(in io.Reader, wanted ...string) (*table, error) {
 	var names [][]byte
 	err := t.row(func(column int, name []byte, _ bool) { names = append(names[:column], name) })
 	if errors.Is(err, io.EOF) {
-		return t, nil
+		return nil, errEmpty
 	}
 	if err != nil {
 		return nil, err

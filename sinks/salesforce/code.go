@@ -20,7 +20,8 @@ var classes = map[string]pipeline.Class{
 	"REQUEST_LIMIT_EXCEEDED": pipeline.Exhausted,
 	"API_DISABLED_FOR_ORG":   pipeline.Exhausted,
 	"API_CURRENTLY_DISABLED": pipeline.Exhausted,
-	"EXCEEDEDQUOTA":          pipeline.Exhausted,
+	"EXCEEDEDQUOTA":          pipeline.Exhausted, // batches or rows of the Bulk API
+	"EXCEEDED_QUOTA":         pipeline.Exhausted,
 
 	"UNABLE_TO_LOCK_ROW":       pipeline.TryAgain,
 	"SERVER_UNAVAILABLE":       pipeline.TryAgain,

@@ -19,14 +19,15 @@ const maxRecords = 200
 // batch is one request: up to 200 changes, with an outcome each that is empty until it is known.
 type batch struct {
 	body     []byte
+	changes  []pipeline.Change
 	outcomes []pipeline.Outcome // one per change, with the key; Status 0 while nothing is to be reported
 	sent     []int              // the index of each record of body in outcomes
 	ids      []string           // Update: the Id of each record of body
 }
 
-// prepare renders the changes. One that no request can carry gets its refusal here, and is not sent.
-func (s *Sink) prepare(run *pipeline.Run, model string, changes []pipeline.Change) *batch {
-	b := &batch{outcomes: make([]pipeline.Outcome, len(changes)), sent: make([]int, 0, len(changes))}
+// prepare renders the changes. One that no request can carry, or whose key is gone, gets its refusal here, and is not sent.
+func (s *Sink) prepare(run *pipeline.Run, model string, changes []pipeline.Change, gone map[string]bool) *batch {
+	b := &batch{changes: changes, outcomes: make([]pipeline.Outcome, len(changes)), sent: make([]int, 0, len(changes))}
 	b.body = append(make([]byte, 0, 256*len(changes)), `{"allOrNone":false,"records":[`...)
 	keyField, common := s.cfg.ExternalID, share(run, model)
 	if s.cfg.Operation == Update {
@@ -34,6 +35,9 @@ func (s *Sink) prepare(run *pipeline.Run, model string, changes []pipeline.Chang
 	}
 	for i := range changes {
 		key, why := s.cfg.unsendable(&changes[i])
+		if gone[key] {
+			why = refuseGone(key)
+		}
 		if why.Status != 0 {
 			b.outcomes[i] = why
 			continue
@@ -99,7 +103,7 @@ func (s *Sink) send(ctx context.Context, b *batch) error {
 		}
 		for n, i := range b.sent {
 			key := b.outcomes[i].Key
-			b.outcomes[i] = results[n]
+			b.outcomes[i] = ofClear(&b.changes[i], results[n])
 			b.outcomes[i].Key = key
 		}
 		return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"scored/pipeline"
 )
@@ -24,6 +25,11 @@ func (f *failure) Unwrap() error { return f.error }
 
 // missing says that the org has no such resource, or none in this version of the API.
 func (f *failure) missing() bool { return f.status == http.StatusNotFound && f.code == "NOT_FOUND" }
+
+// absent says that the org, or what answers in its place, has no such resource.
+func (f *failure) absent() bool {
+	return f.missing() || f.status == http.StatusNotFound && f.code == ""
+}
 
 // passing says that the same request may be answered otherwise a moment later, or tomorrow, without anybody's doing.
 func (f *failure) passing() bool {
@@ -85,8 +91,7 @@ func classify(status int, code, message string) *failure {
 		return &failure{uncertain: true, error: problem(pipeline.Configuration, err,
 			"the org sends requests elsewhere: check login_url")}
 	case kind == pipeline.Exhausted:
-		return &failure{error: problem(kind, err,
-			"see API usage in Setup, Company Information; if the API is disabled, give the integration user API Enabled")}
+		return &failure{error: problem(kind, err, exhaustedHint(code))}
 	case kind == pipeline.TryAgain, status == http.StatusTooManyRequests:
 		return &failure{uncertain: code == "", error: problem(pipeline.TryAgain, err, "Salesforce is busy")}
 	case kind == pipeline.Configuration, status == http.StatusGone:
@@ -96,6 +101,20 @@ func classify(status int, code, message string) *failure {
 		return &failure{uncertain: true, error: problem(0, err, "a proxy in between may have answered in the org's place")}
 	default:
 		return &failure{error: err}
+	}
+}
+
+// quotaHint is what an operator can do about the quotas of the Bulk API.
+const quotaHint = "Bulk API jobs use up the org's batches, or rows, of 24 hours: see them in Setup"
+
+func exhaustedHint(code string) string {
+	switch {
+	case strings.HasPrefix(code, "EXCEEDED"):
+		return quotaHint
+	case code == "REQUEST_LIMIT_EXCEEDED":
+		return "nothing is lost: what is due is sent when the org allows calls again; see who spent them: scored budget"
+	default:
+		return "see API usage in Setup, Company Information; if the API is disabled, give the integration user API Enabled"
 	}
 }
 

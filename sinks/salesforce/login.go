@@ -88,7 +88,9 @@ func parseSession(body []byte) (*session, error) {
 			Hint: "check that login_url is the address of a Salesforce org"}
 	}
 	if err := json.Unmarshal(body, &a); err != nil {
-		return strange("not with JSON")
+		return nil, &pipeline.Problem{Class: pipeline.TryAgain, Err: errors.New("the token endpoint answered, but not with JSON"),
+			Hint: "it may be in maintenance: see status.salesforce.com; if that lasts, check that login_url is the address of a " +
+				"Salesforce org and that no proxy answers in its place"}
 	}
 	a.Instance = strings.TrimSuffix(a.Instance, "/")
 	if a.Token == "" || strings.ContainsFunc(a.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {

@@ -81,7 +81,7 @@ func TestRefusedLogins(t *testing.T) {
 		{"no answer", nil, &fakeorg.Fault{Reset: true}, busy, "closed before the answer", "network"},
 		{"not an org", nil, &fakeorg.Fault{Status: 404, Body: "<html>Jane</html>"},
 			config, "HTTP 404 without an OAuth error", "login_url"},
-		{"HTML as success", nil, &fakeorg.Fault{Status: 200, Body: "<html>Jane</html>"}, config, "not with JSON", "login_url"},
+		{"maintenance", nil, &fakeorg.Fault{Status: 200, Body: "<html>Jane</html>"}, busy, "not with JSON", "login_url"},
 		{"no token", nil, token("", "https://a.example", "00D000000000062EAA"), config, "access_token", "login_url"},
 		{"a token that breaks the header", nil, token(`a\r\nX: y`, "https://a.example", "00D000000000062EAA"),
 			config, "access_token", ""},

@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -152,6 +153,17 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// What an operator can do about a limit that is spent depends on the limit.
+func TestHintsOfWhatIsExhausted(t *testing.T) {
+	for code, words := range map[string]string{"REQUEST_LIMIT_EXCEEDED": "scored budget", "EXCEEDEDQUOTA": "Bulk API", "EXCEEDED_QUOTA": "Bulk API",
+		"API_DISABLED_FOR_ORG": "API Enabled", "API_CURRENTLY_DISABLED": "API Enabled"} {
+		err := classify(http.StatusForbidden, code, "")
+		if hint := pipeline.HintOf(err); pipeline.ClassOf(err) != pipeline.Exhausted || !strings.Contains(hint, words) {
+			t.Errorf("%s: %v, hint %q", code, err, hint)
+		}
+	}
+}
+
 func FuzzErrorCode(f *testing.F) {
 	f.Add([]byte(`[{"message":"m","errorCode":"INVALID_FIELD","fields":[]}]`))
 	f.Add([]byte(`[]`))
@@ -170,7 +182,7 @@ func FuzzParseSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		s, err := parseSession(body)
 		if err != nil {
-			if pipeline.ClassOf(err) != pipeline.Configuration {
+			if class := pipeline.ClassOf(err); class != pipeline.Configuration && (class != pipeline.TryAgain || json.Valid(body)) {
 				t.Fatal(err)
 			}
 			return

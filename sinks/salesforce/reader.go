@@ -13,21 +13,21 @@ import (
 )
 
 // Held yields every record that has a version, in no particular order, holding one page of them at a time.
-func (s *Sink) Held(ctx context.Context) iter.Seq2[pipeline.Held, error] {
-	return func(yield func(pipeline.Held, error) bool) {
+func (s *Sink) Held(ctx context.Context) iter.Seq2[pipeline.Holding, error] {
+	return func(yield func(pipeline.Holding, error) bool) {
 		m := s.cfg.mapped()
 		if m.version == "" {
-			yield(pipeline.Held{}, errUnversioned())
+			yield(pipeline.Holding{}, errUnversioned())
 			return
 		}
 		soql := fmt.Sprintf("SELECT %s FROM %s WHERE %s != null AND %s != null", m.fields(), s.cfg.Object, m.version, m.key)
 		for r, err := range s.records(ctx, soql) {
-			var held pipeline.Held
+			var held pipeline.Holding
 			if err == nil {
 				held, err = s.cfg.held(r, m)
 			}
 			if err != nil {
-				yield(pipeline.Held{}, fmt.Errorf("read scores of %s: %w", s.cfg.Object, err))
+				yield(pipeline.Holding{}, fmt.Errorf("read scores of %s: %w", s.cfg.Object, err))
 				return
 			}
 			if !yield(held, nil) {
@@ -70,7 +70,7 @@ func (m mapped) fields() string {
 }
 
 // held reads a record. A score that is none of ours, such as one that a person edited, is not Whole.
-func (c *Config) held(r Record, m mapped) (h pipeline.Held, err error) {
+func (c *Config) held(r Record, m mapped) (h pipeline.Holding, err error) {
 	if h.Key, h.Version, err = c.versionOf(r, m.version); err != nil {
 		return h, err
 	}
@@ -86,7 +86,7 @@ func (c *Config) held(r Record, m mapped) (h pipeline.Held, err error) {
 		return h, err
 	}
 	if whole != [3]bool{true, true, true} || score != math.Trunc(score) || score < 0 || score > 100 {
-		return pipeline.Held{Key: h.Key, Version: h.Version, Probability: math.NaN()}, nil
+		return pipeline.Holding{Key: h.Key, Version: h.Version, Probability: math.NaN()}, nil
 	}
 	h.Score, h.Whole = int(score), true
 	return h, along(&h, r, m)
@@ -96,7 +96,7 @@ func (c *Config) held(r Record, m mapped) (h pipeline.Held, err error) {
 const readTime = "2006-01-02T15:04:05.000-0700"
 
 // along reads what rides along with a score.
-func along(h *pipeline.Held, r Record, m mapped) error {
+func along(h *pipeline.Holding, r Record, m mapped) error {
 	probability, there, err := number(r, m.probability)
 	if err != nil {
 		return err

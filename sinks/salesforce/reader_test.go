@@ -172,7 +172,7 @@ func TestWhatTheOrgHolds(t *testing.T) {
 	edit(2, map[string]any{"Lead_Key__c": nil})
 	before := w.requests("GET", "/query")
 
-	got := map[string]pipeline.Held{}
+	got := map[string]pipeline.Holding{}
 	for h, err := range w.sink.Held(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
@@ -194,7 +194,7 @@ func TestWhatTheOrgHolds(t *testing.T) {
 				t.Errorf("%+v", h)
 			}
 		default:
-			want := pipeline.Held{Key: c.Key, Score: c.Score.Score, Grade: c.Grade, Model: model, Version: h.Version, Whole: true,
+			want := pipeline.Holding{Key: c.Key, Score: c.Score.Score, Grade: c.Grade, Model: model, Version: h.Version, Whole: true,
 				Probability: math.Round(c.Probability*1e6) / 1e6, Reasons: c.Reasons, ScoredAt: time.Date(2026, 11, 22, 13, 30, 7, 0, time.UTC)}
 			if !sameHeld(h, want) || h.Version == 0 {
 				t.Fatalf("%+v, want %+v", h, want)
@@ -239,7 +239,7 @@ func TestWhatIsNotMappedIsNotRead(t *testing.T) {
 }
 
 // sameHeld compares what is held; a probability that is not known equals another.
-func sameHeld(a, b pipeline.Held) bool {
+func sameHeld(a, b pipeline.Holding) bool {
 	same := a.Probability == b.Probability || math.IsNaN(a.Probability) && math.IsNaN(b.Probability)
 	a.Probability, b.Probability = 0, 0
 	return same && a == b
@@ -250,18 +250,18 @@ func TestAnswersThatAreNoScores(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
 		class      pipeline.Class
-		held       *pipeline.Held // nil for an error
+		held       *pipeline.Holding // nil for an error
 	}{
 		{"a score of a person", record(`"Lead_Key__c":"a","Lead_Score_Version__c":7,"Lead_Score__c":55.5,"Lead_Grade__c":"A","Lead_Score_Model__c":"m"`),
-			0, &pipeline.Held{Key: "a", Version: 7, Probability: math.NaN()}},
+			0, &pipeline.Holding{Key: "a", Version: 7, Probability: math.NaN()}},
 		{"a score beyond", record(`"Lead_Key__c":"a","Lead_Score_Version__c":7,"Lead_Score__c":101,"Lead_Grade__c":"A","Lead_Score_Model__c":"m"`),
-			0, &pipeline.Held{Key: "a", Version: 7, Probability: math.NaN()}},
-		{"a version beyond", record(`"Lead_Key__c":"a","Lead_Score_Version__c":1e300`), 0, &pipeline.Held{Key: "a", Version: 1 << 53, Probability: math.NaN()}},
+			0, &pipeline.Holding{Key: "a", Version: 7, Probability: math.NaN()}},
+		{"a version beyond", record(`"Lead_Key__c":"a","Lead_Score_Version__c":1e300`), 0, &pipeline.Holding{Key: "a", Version: 1 << 53, Probability: math.NaN()}},
 		{"names in another case", record(`"LEAD_KEY__C":"a","lead_score_version__c":7,"lead_score__c":5,"lead_grade__c":"A","lead_score_model__c":"m"`),
-			0, &pipeline.Held{Key: "a", Version: 7, Score: 5, Grade: "A", Model: "m", Whole: true, Probability: math.NaN()}},
+			0, &pipeline.Holding{Key: "a", Version: 7, Score: 5, Grade: "A", Model: "m", Whole: true, Probability: math.NaN()}},
 		{"what rides along", record(`"Lead_Key__c":"a","Lead_Score_Version__c":7,"Lead_Score__c":5,"Lead_Grade__c":"A","Lead_Score_Model__c":"m",` +
 			`"Lead_Score_Probability__c":0.25,"Lead_Score_Reasons__c":"Up: Jane","Lead_Scored_At__c":"2026-11-22T14:15:00.000+0100"`),
-			0, &pipeline.Held{Key: "a", Version: 7, Score: 5, Grade: "A", Model: "m", Whole: true, Probability: 0.25, Reasons: "Up: Jane",
+			0, &pipeline.Holding{Key: "a", Version: 7, Score: 5, Grade: "A", Model: "m", Whole: true, Probability: 0.25, Reasons: "Up: Jane",
 				ScoredAt: time.Date(2026, 11, 22, 13, 15, 0, 0, time.UTC)}},
 		{"a time that is none", record(`"Lead_Key__c":"a","Lead_Score_Version__c":7,"Lead_Score__c":5,"Lead_Grade__c":"A","Lead_Score_Model__c":"m",` +
 			`"Lead_Scored_At__c":"Jane"`), pipeline.TryAgain, nil},

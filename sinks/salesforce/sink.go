@@ -70,7 +70,8 @@ func (s *Sink) open(ctx context.Context, over *session) (*session, error) {
 // Write sends up to Config.BulkThreshold changes in requests of up to 200, and more of them, which must be in ascending order
 // of key, through the Bulk API. It confirms each request's outcomes when its answer is there, and those of a Bulk job in
 // blocks, each of which is good until confirm returns. It ends, with the error, at the first request or job that fails as a
-// whole, and when no row of one was taken because of the mapping.
+// whole, and when no row of one was taken because of the mapping. Before an upsert clears records it asks which there are, and
+// refuses the others, which an upsert would make.
 //
 // When ctx ends, a request in flight still has 5 seconds to come back, in which an unfinished upload is called off; then
 // Write stops. A job that the org works on stays at work: the next call with the same run finishes it first, and for another
@@ -135,7 +136,11 @@ func (s *Sink) collect(ctx context.Context, run *pipeline.Run, model string, cha
 			return fmt.Errorf("stopped after %d of %d changes: %w", done, len(changes), err)
 		}
 		block := changes[done:min(done+maxRecords, len(changes))]
-		b := s.prepare(run, model, block)
+		gone, err := s.goneOf(ctx, block)
+		if err != nil {
+			return err
+		}
+		b := s.prepare(run, model, block, gone)
 		sendErr := s.send(ctx, b)
 		outcomes := b.reported()
 		if len(outcomes) > 0 {

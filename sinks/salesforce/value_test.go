@@ -48,7 +48,7 @@ func TestARecordAsJSON(t *testing.T) {
 	changes := []pipeline.Change{
 		{Score: pipeline.Score{Key: `L"1`, Score: 5, Grade: "B", Probability: 0.5, Reasons: "é\n\""}}, {Score: pipeline.Score{Key: "L2"}, Clear: true},
 	}
-	b := s.prepare(&pipeline.Run{Version: 7, Started: time.Unix(0, 0)}, "m@1", changes)
+	b := s.prepare(&pipeline.Run{Version: 7, Started: time.Unix(0, 0)}, "m@1", changes, nil)
 	want := `{"allOrNone":false,"records":[{"attributes":{"type":"Lead"},"Lead_Key__c":"L\"1","Score__c":5,"Grade__c":"B",` +
 		`"Probability__c":0.500000,"Model__c":"m@1","Version__c":7,"Scored_At__c":"1970-01-01T00:00:00Z","Reasons__c":"é\n\""},` +
 		`{"attributes":{"type":"Lead"},"Lead_Key__c":"L2","Score__c":null,"Grade__c":null,"Probability__c":null,"Model__c":null,` +
