@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,15 +21,28 @@ import (
 	"scored/pipeline/warehouse/pgtest"
 )
 
+// origin is the small world that every test gets a clone of, started once.
+var origin struct {
+	once  sync.Once
+	world *world.World
+	err   error
+}
+
 // newWorld starts a small world and puts its addresses into the environment.
 func newWorld(t *testing.T) *world.World {
 	t.Helper()
 	if _, err := pgtest.Find(); err != nil && os.Getenv("CI") != "true" {
 		t.Skipf("SKIP-postgres: %v", err)
 	}
-	options := crm.Demo(busyHour(time.Now().UTC()))
-	options.Leads = 500
-	w, err := world.New(t.Context(), options, io.Discard)
+	origin.once.Do(func() {
+		options := crm.Demo(busyHour(time.Now().UTC()))
+		options.Leads = 500
+		origin.world, origin.err = world.New(context.Background(), options, io.Discard)
+	})
+	if origin.err != nil {
+		t.Fatal(origin.err)
+	}
+	w, err := origin.world.Clone(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,6 +190,9 @@ var production struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	if origin.world != nil {
+		origin.world.Close()
+	}
 	if production.dir != "" {
 		os.RemoveAll(production.dir)
 	}

@@ -3,7 +3,6 @@ package world
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -47,11 +46,7 @@ func guardedLead() fakeorg.Object {
 
 // newOrg starts an org whose users are the integration user and the reps, by name, and writes the private key of its one
 // app to keyFile.
-func newOrg(ctx context.Context, keyFile string, reps []string) (*Org, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, err
-	}
+func newOrg(ctx context.Context, key *rsa.PrivateKey, keyFile string, reps []string) (*Org, error) {
 	text, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,8 @@ package world
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"io"
 	"maps"
@@ -29,6 +31,7 @@ type World struct {
 	Dir     string    // temporary: the state folder, and the app's private key
 	Loaded  time.Time // up to here the CRM's rows are in the warehouse, and its leads in the org
 
+	key     *rsa.PrivateKey // of the org's app
 	out     io.Writer
 	cleanup []func() error
 }
@@ -41,10 +44,12 @@ func New(ctx context.Context, options crm.Options, out io.Writer) (_ *World, err
 			w.Close()
 		}
 	}()
-	if w.Dir, err = os.MkdirTemp("", "scored-"); err != nil {
+	if err := w.makeDir(); err != nil {
 		return nil, err
 	}
-	w.onClose(func() error { return os.RemoveAll(w.Dir) })
+	if w.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+		return nil, err
+	}
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
@@ -63,6 +68,36 @@ func New(ctx context.Context, options crm.Options, out io.Writer) (_ *World, err
 		fmt.Fprintf(out, "%.1f s\n", time.Since(start).Seconds())
 	}
 	return w, nil
+}
+
+// Clone starts another world with the same CRM: a copy of what is in the warehouse, an org of its own with the same leads
+// and no scores, and an empty folder. The world it is made of must have nobody at its warehouse, and is closed after it.
+func (w *World) Clone(ctx context.Context) (_ *World, err error) {
+	clone := &World{CRM: w.CRM, Loaded: w.Loaded, key: w.key, out: w.out}
+	defer func() {
+		if err != nil {
+			clone.Close()
+		}
+	}()
+	if err := clone.makeDir(); err != nil {
+		return nil, err
+	}
+	if clone.Cluster, err = w.Cluster.Clone(ctx); err != nil {
+		return nil, err
+	}
+	clone.onClose(clone.Cluster.Stop)
+	if err := clone.startOrg(ctx); err != nil {
+		return nil, err
+	}
+	return clone, nil
+}
+
+func (w *World) makeDir() (err error) {
+	if w.Dir, err = os.MkdirTemp("", "scored-"); err != nil {
+		return err
+	}
+	w.onClose(func() error { return os.RemoveAll(w.Dir) })
+	return nil
 }
 
 func (w *World) onClose(f func() error) { w.cleanup = append(w.cleanup, f) }
@@ -128,7 +163,7 @@ func (w *World) startOrg(ctx context.Context) error {
 		reps[l.Owner] = true
 	}
 	var err error
-	if w.Org, err = newOrg(ctx, filepath.Join(w.Dir, "org.pem"), slices.Sorted(maps.Keys(reps))); err != nil {
+	if w.Org, err = newOrg(ctx, w.key, filepath.Join(w.Dir, "org.pem"), slices.Sorted(maps.Keys(reps))); err != nil {
 		return err
 	}
 	w.onClose(w.Org.close)

@@ -14,7 +14,7 @@ const Null = `\N`
 
 // Exec runs a script of one or more statements, past the proxy.
 func (c *Cluster) Exec(ctx context.Context, script string) error {
-	return c.with(ctx, Database, func(conn *pgconn.PgConn) error {
+	return c.with(ctx, c.database, func(conn *pgconn.PgConn) error {
 		_, err := conn.Exec(ctx, script).ReadAll()
 		return err
 	})
@@ -23,7 +23,7 @@ func (c *Cluster) Exec(ctx context.Context, script string) error {
 // Query runs one statement, past the proxy, and returns its rows as text, NULL as [Null].
 func (c *Cluster) Query(ctx context.Context, sql string) ([][]string, error) {
 	var rows [][]string
-	err := c.with(ctx, Database, func(conn *pgconn.PgConn) error {
+	err := c.with(ctx, c.database, func(conn *pgconn.PgConn) error {
 		result := conn.ExecParams(ctx, sql, nil, nil, nil, nil).Read()
 		for _, values := range result.Rows {
 			row := make([]string, len(values))
@@ -42,15 +42,8 @@ func (c *Cluster) Query(ctx context.Context, sql string) ([][]string, error) {
 
 // Copy loads data with a statement like COPY t (a, b) FROM STDIN CSV, past the proxy.
 func (c *Cluster) Copy(ctx context.Context, sql string, data io.Reader) error {
-	return c.with(ctx, Database, func(conn *pgconn.PgConn) error {
+	return c.with(ctx, c.database, func(conn *pgconn.PgConn) error {
 		_, err := conn.CopyFrom(ctx, data, sql)
-		return err
-	})
-}
-
-func (c *Cluster) createDatabase(ctx context.Context) error {
-	return c.with(ctx, "postgres", func(conn *pgconn.PgConn) error {
-		_, err := conn.Exec(ctx, "CREATE DATABASE "+Database).ReadAll()
 		return err
 	})
 }

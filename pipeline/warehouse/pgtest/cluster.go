@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,8 +33,11 @@ type Options struct {
 type Cluster struct {
 	*Proxy
 	dir      string
+	database string
 	password string
 	server   *server
+	clone    bool         // of another, which has the server
+	clones   atomic.Int32 // made of this one
 }
 
 // Start creates a cluster in a temporary folder, boots it, makes [Database] and opens the proxy on a free port of
@@ -55,7 +59,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: dir, password: o.Password}
+	c := &Cluster{dir: dir, database: Database, password: o.Password}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Stop())
@@ -68,8 +72,8 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if c.server, err = boot(ctx, o.Bin, dir, owner); err != nil {
 		return nil, err
 	}
-	if err := c.createDatabase(ctx); err != nil {
-		return nil, fmt.Errorf("create database %s: %w", Database, err)
+	if err := c.administer(ctx, "CREATE DATABASE "+c.database); err != nil {
+		return nil, fmt.Errorf("create database %s: %w", c.database, err)
 	}
 	if c.Proxy, err = newProxy(ctx, socket(dir), o.TLS); err != nil {
 		return nil, err
@@ -78,10 +82,14 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	return c, nil
 }
 
-// Stop ends the proxy and the server and removes their files. It may be called more than once.
+// Stop ends the proxy and the server and removes their files; of a clone, its proxy and its database. It may be called
+// more than once.
 func (c *Cluster) Stop() error {
 	if c.Proxy != nil {
 		c.Proxy.close()
+	}
+	if c.clone {
+		return c.drop()
 	}
 	var err error
 	if c.server != nil {
@@ -99,11 +107,11 @@ func (c *Cluster) URL() string {
 	if c.Proxy.tls != nil {
 		mode = "require"
 	}
-	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=%s", User, c.Addr(), Database, mode)
+	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=%s", User, c.Addr(), c.database, mode)
 }
 
 // DirectURL leads straight to PostgreSQL, past the proxy. It holds no password.
-func (c *Cluster) DirectURL() string { return c.direct(Database) }
+func (c *Cluster) DirectURL() string { return c.direct(c.database) }
 
 func (c *Cluster) direct(database string) string {
 	q := url.Values{"host": {c.dir}, "port": {port}, "sslmode": {"disable"}}

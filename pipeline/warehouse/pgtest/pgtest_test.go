@@ -206,30 +206,18 @@ func TestLoginsCanFail(t *testing.T) {
 	c := pgtest.NewWith(t, pgtest.Options{Password: "correct horse"})
 	c.Inject(pgtest.Fault{Login: true, Reset: true, Times: 2})
 	c.Inject(pgtest.Fault{Login: true, Code: "28P01", Message: "password authentication failed"})
-	config, err := pgconn.ParseConfig(c.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	login := func(password string) error {
-		config.Password = password
-		conn, err := pgconn.ConnectConfig(t.Context(), config)
-		if err != nil {
-			return err
-		}
-		return conn.Close(t.Context())
-	}
 	for range 2 {
-		if err := login("correct horse"); err == nil || hasCode(err, "28P01") {
+		if err := login(t, c.URL(), "correct horse"); err == nil || hasCode(err, "28P01") {
 			t.Errorf("want a reset, got %v", err)
 		}
 	}
-	if err := login("correct horse"); !hasCode(err, "28P01") {
+	if err := login(t, c.URL(), "correct horse"); !hasCode(err, "28P01") {
 		t.Errorf("want 28P01, got %v", err)
 	}
-	if err := login("correct horse"); err != nil {
+	if err := login(t, c.URL(), "correct horse"); err != nil {
 		t.Errorf("after the faults: %v", err)
 	}
-	if err := login("wrong"); !hasCode(err, "28P01") {
+	if err := login(t, c.URL(), "wrong"); !hasCode(err, "28P01") {
 		t.Errorf("the server itself takes any password: %v", err)
 	}
 	if got := c.Logins(); got != 5 {
@@ -297,6 +285,21 @@ func TestFindSaysWhereItLooked(t *testing.T) {
 	if got, err := pgtest.Find(); err != nil || got != bin {
 		t.Errorf("by a link on PATH: %s, %v; want %s", got, err, bin)
 	}
+}
+
+// login connects with a password, and says how that went.
+func login(t *testing.T, url, password string) error {
+	t.Helper()
+	config, err := pgconn.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Password = password
+	conn, err := pgconn.ConnectConfig(t.Context(), config)
+	if err != nil {
+		return err
+	}
+	return conn.Close(t.Context())
 }
 
 func hasCode(err error, code string) bool {
