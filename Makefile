@@ -25,7 +25,7 @@ TRAIN_FROM := 2025-12-01T00:00:00Z
 TRAIN_TO   := 2026-05-29T22:00:00Z
 TRAIN_STEP := 127h
 
-.PHONY: help build demo test test-go test-systemd test-python test-matrix test-sf lint fuzz bench bench-run bench-delivery bench-docs bench-go model example-bpic2012 testdata prepare node clean FORCE
+.PHONY: help build demo test test-go test-systemd test-python test-matrix test-sf lint fuzz crash bench bench-run bench-delivery bench-docs bench-go model example-bpic2012 testdata prepare node clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -44,6 +44,7 @@ test-go: node $(VENV)/ready $(TESTSUM) ## the Go tests, with the race detector a
 	@mkdir -p build
 	$(TESTSUM) --format pkgname --jsonfile build/test.json -- $(RACE) -timeout 15m ./...
 	.ci/skips build/test.json docs/testing.md
+	.ci/canaries build/test.json
 
 test-systemd: ## the units, under a real systemd as PID 1 where this machine allows it
 	$(GO) test -count=1 -v ./systemd/
@@ -63,6 +64,9 @@ test-sf: $(SFCLI)/node_modules/.ready ## the Salesforce CLI against the emulated
 lint: $(LINT) ## golangci-lint, with the one configuration
 	$(GO) vet ./...
 	$(LINT) run ./...
+
+crash: ## kill the binary KILLS (1000) times at random, and CRASHES (20) times at each step of a delivery; SEED=n repeats it
+	KILLS=$(or $(KILLS),1000) CRASHES=$(or $(CRASHES),20) SEED=$(SEED) $(GO) test -count=1 -v -timeout 2h ./cmd/scored/crash
 
 fuzz: ## fuzz every parser for FUZZTIME (30s) each
 	.ci/fuzz $(or $(FUZZTIME),30s)

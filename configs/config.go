@@ -13,7 +13,7 @@ import (
 )
 
 // The tags say what is expected of a key. mapstructure: its name. default: its value if it is left out. rule: required,
-// or path, or both. oneof: the words it may be. range: the least and the most that a whole number may be. A key with neither
+// or path, or both. oneof: the words it may be. range: the least and the most that a number may be. A key with neither
 // a default nor required may be left out.
 
 // Config is the config file. Its paths are ready to be opened.
@@ -52,6 +52,7 @@ type Warehouse struct {
 	URL              string        `mapstructure:"url" rule:"required"` // postgres://user@host:5439/database
 	PasswordFile     string        `mapstructure:"password_file" rule:"path"`
 	QueryGroup       string        `mapstructure:"query_group" default:"scored"`
+	BackfillGroup    string        `mapstructure:"backfill_query_group"`            // of backfills; "" is QueryGroup
 	ConnectTimeout   time.Duration `mapstructure:"connect_timeout" default:"15s"`   // of one attempt
 	ConnectPatience  time.Duration `mapstructure:"connect_patience" default:"30s"`  // of all attempts
 	StatementTimeout time.Duration `mapstructure:"statement_timeout" default:"10m"` // of each statement
@@ -85,6 +86,7 @@ type Job struct {
 	When     When   `mapstructure:"when"`
 	// HeartbeatURLFile holds a URL, which lets whoever knows it pretend that all is well.
 	HeartbeatURLFile string   `mapstructure:"heartbeat_url_file" rule:"path"`
+	Guard            Guard    `mapstructure:"guard"`
 	Targets          []Target `mapstructure:"targets" rule:"required"` // names are unique
 }
 
@@ -95,6 +97,26 @@ const Manual = "manual"
 type When struct {
 	SQL         string        `mapstructure:"sql"`          // gives one value; "" waits for nothing
 	FresherThan time.Duration `mapstructure:"fresher_than"` // 0: the value must have changed since it was last acted on
+}
+
+// Guard is what a run may be like without being held. Shares, and points of a share, go from 0 to 1.
+type Guard struct {
+	MinRows     float64  `mapstructure:"min_rows" default:"0.5" range:"0.01 1"`     // of the median of the runs before
+	MaxRows     float64  `mapstructure:"max_rows" default:"2" range:"1 1000"`       // of the same
+	MaxRejected float64  `mapstructure:"max_rejected" default:"0.1" range:"0.01 1"` // points above the runs before
+	MaxMissing  float64  `mapstructure:"max_missing" default:"0.2" range:"0.01 1"`  // points above the runs before, by column
+	MaxChanged  float64  `mapstructure:"max_changed" default:"0.95" range:"0.01 1"` // of the leads with a score
+	MaxLeft     float64  `mapstructure:"max_left" default:"0.2" range:"0.01 1"`     // of the leads with a score
+	MaxShift    float64  `mapstructure:"max_shift" default:"0.25" range:"0.01 10"`  // population stability index
+	MinOverlap  float64  `mapstructure:"min_overlap" default:"0.5" range:"0.01 1"`  // of the top tenth
+	New         NewGuard `mapstructure:"new"`                                       // a first run's, a new model's
+}
+
+// NewGuard is the same where there are no runs before: against the model's reference, or another model's scores.
+type NewGuard struct {
+	MaxMissing float64 `mapstructure:"max_missing" default:"0.3" range:"0.01 1"`
+	MaxShift   float64 `mapstructure:"max_shift" default:"0.5" range:"0.01 10"`
+	MinOverlap float64 `mapstructure:"min_overlap" default:"0.3" range:"0.01 1"`
 }
 
 // Target is where a job's scores go: an object in Salesforce.

@@ -60,6 +60,8 @@ func TestDefaults(t *testing.T) {
 		Salesforce: Salesforce{LoginURL: "https://login.salesforce.com", APIVersion: "66.0", Flow: "jwt_bearer", ClientID: "app",
 			Timeout: 30 * time.Second, BulkThreshold: 2000, APIReserve: 20},
 		Jobs: []Job{{Name: "lead_scoring", Dataprep: "/sql/lead_scoring.sql", Key: "lead_key", Bundle: filepath.Join(folder, "bundles/lead_scoring"),
+			Guard: Guard{MinRows: 0.5, MaxRows: 2, MaxRejected: 0.1, MaxMissing: 0.2, MaxChanged: 0.95, MaxLeft: 0.2, MaxShift: 0.25, MinOverlap: 0.5,
+				New: NewGuard{MaxMissing: 0.3, MaxShift: 0.5, MinOverlap: 0.3}},
 			Targets: []Target{{Name: "salesforce", Object: "Lead", Operation: "update", OnLeave: "keep", Fields: []Field{{"Lead_Score__c", "score"}}}}}},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -136,6 +138,14 @@ func TestRefusals(t *testing.T) {
 			[]string{`line 6: salesforce.api_reserve: "91" is not a whole number from 0 to 90`}},
 		{"a share with its sign", set("client_id: app", "client_id: app\n  api_reserve: 20%"),
 			[]string{`line 6: salesforce.api_reserve: "20%" is not a whole number from 0 to 90`}},
+		{"a limit of the guard that lets nothing pass", set("    key: lead_key", "    key: lead_key\n    guard: {max_changed: 0}"),
+			[]string{`line 10: jobs[0].guard.max_changed: "0" is not a number from 0.01 to 1`}},
+		{"a share in percent", set("    key: lead_key", "    key: lead_key\n    guard: {new: {min_overlap: 50%}}"),
+			[]string{`line 10: jobs[0].guard.new.min_overlap: "50%" is not a number from 0.01 to 1`}},
+		{"a limit that is no number", set("    key: lead_key", "    key: lead_key\n    guard: {max_shift: .nan, max_left: NaN}"),
+			[]string{`jobs[0].guard.max_shift: ".nan" is not a number from 0.01 to 10`, `jobs[0].guard.max_left: "NaN" is not a number from 0.01 to 1`}},
+		{"a guard that is switched off", set("    key: lead_key", "    key: lead_key\n    guard: off"),
+			[]string{"line 10: jobs[0].guard: must be keys with values"}},
 		{"neither keep nor clear", set("operation: update", "operation: update\n        on_leave: delete"),
 			[]string{`line 15: jobs[0].targets[0].on_leave: "delete" is not one of keep, clear`}},
 		{"fewer retries than none", "schedule: {retries: -1}\n" + minimal, []string{`line 1: schedule.retries: "-1" is not a whole number`}},
@@ -283,12 +293,28 @@ func TestAVariableOfNoKeyIsRefused(t *testing.T) {
 
 func TestEveryNumberHasARange(t *testing.T) {
 	for _, s := range leaves(example()) {
-		if s.value.Type() != reflect.TypeFor[int]() {
+		if s.value.Type() != reflect.TypeFor[int]() && s.value.Type() != reflect.TypeFor[float64]() {
 			continue
 		}
-		if least, most := bounds(s.tag); most <= least || misread(s.tag.Get("default"), s.value.Type(), s.tag) != "" {
-			t.Errorf("%s is from %d to %d, and its default %s", s.key, least, most, s.tag.Get("default"))
+		least, most := bounds[float64](s.tag)
+		if most <= least || misread(s.tag.Get("default"), s.value.Type(), s.tag) != "" {
+			t.Errorf("%s is from %v to %v, and its default %s", s.key, least, most, s.tag.Get("default"))
 		}
+		if s.value.Type() == reflect.TypeFor[float64]() && least <= 0 {
+			t.Errorf("%s may be 0, which a list's entry has where it is not set", s.key)
+		}
+	}
+}
+
+func TestALimitOfTheGuardThatIsSetLeavesTheOthers(t *testing.T) {
+	c, err := Load(write(t, strings.Replace(minimal, "    key: lead_key", "    key: lead_key\n    guard:\n      max_rows: 3\n      new: {max_shift: 1.5}", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Guard{MinRows: 0.5, MaxRows: 3, MaxRejected: 0.1, MaxMissing: 0.2, MaxChanged: 0.95, MaxLeft: 0.2, MaxShift: 0.25, MinOverlap: 0.5,
+		New: NewGuard{MaxMissing: 0.3, MaxShift: 1.5, MinOverlap: 0.3}}
+	if got := c.Jobs[0].Guard; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 

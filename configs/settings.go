@@ -62,9 +62,16 @@ func overridden(key string) bool {
 // fill puts the defaults into the entries of lists, which viper does not know.
 func fill(c *Config) {
 	for _, s := range settings(reflect.ValueOf(c).Elem(), "") {
-		if initial := s.tag.Get("default"); initial != "" && strings.Contains(s.key, "[") && s.value.IsZero() {
-			s.value.SetString(initial)
+		initial := s.tag.Get("default")
+		if initial == "" || !strings.Contains(s.key, "[") || !s.value.IsZero() {
+			continue
 		}
+		if s.value.Kind() == reflect.Float64 { // 0 is in no range, and so was not set
+			number, _ := strconv.ParseFloat(initial, 64) // a test asks for a number
+			s.value.SetFloat(number)
+			continue
+		}
+		s.value.SetString(initial)
 	}
 }
 

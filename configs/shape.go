@@ -92,7 +92,7 @@ func (p *problems) scalar(node *yaml.Node, t reflect.Type, tag reflect.StructTag
 	switch {
 	case node.Kind != yaml.ScalarNode:
 		p.add(key, node.Line, "must be a single value")
-	case t == durationType || t == levelType || t.Kind() == reflect.Int:
+	case t == durationType || t == levelType || t.Kind() == reflect.Int || t.Kind() == reflect.Float64:
 		if fault := misread(node.Value, t, tag); fault != "" {
 			p.add(key, node.Line, fault)
 		}
@@ -105,9 +105,14 @@ func (p *problems) scalar(node *yaml.Node, t reflect.Type, tag reflect.StructTag
 func misread(text string, t reflect.Type, tag reflect.StructTag) string {
 	switch t {
 	case reflect.TypeFor[int]():
-		least, most := bounds(tag)
+		least, most := bounds[int](tag)
 		if n, err := strconv.Atoi(text); err != nil || n < least || n > most {
 			return fmt.Sprintf("%q is not a whole number from %d to %d", text, least, most)
+		}
+	case reflect.TypeFor[float64]():
+		least, most := bounds[float64](tag)
+		if n, err := strconv.ParseFloat(text, 64); err != nil || !(n >= least && n <= most) { // nor is it NaN
+			return fmt.Sprintf("%q is not a number from %v to %v", text, least, most)
 		}
 	case durationType:
 		d, err := time.ParseDuration(text)
@@ -125,8 +130,8 @@ func misread(text string, t reflect.Type, tag reflect.StructTag) string {
 	return ""
 }
 
-// bounds reads the range of a whole number.
-func bounds(tag reflect.StructTag) (least, most int) {
+// bounds reads the range of a number.
+func bounds[T int | float64](tag reflect.StructTag) (least, most T) {
 	_, _ = fmt.Sscan(tag.Get("range"), &least, &most) // without one, 0 is all that is taken: a test asks for it
 	return least, most
 }

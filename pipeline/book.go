@@ -63,23 +63,17 @@ func (b *book) change(key string) *Change {
 
 func (b *book) has(at int) bool { return b.ticked[at/64]>>(at%64)&1 == 1 }
 
-// rest yields, in blocks, outcomes of one status for what was not reported.
-func (b *book) rest(status Status, block int) iter.Seq[[]Outcome] {
-	return func(yield func([]Outcome) bool) {
-		var outcomes []Outcome
-		for at := range b.changes {
-			if b.has(at) {
-				continue
+// unreported yields, in order, the changes that were not reported, those that stand side by side in one.
+func (b *book) unreported() iter.Seq[[]Change] {
+	return func(yield func([]Change) bool) {
+		for at := 0; at < len(b.changes); at++ {
+			from := at
+			for at < len(b.changes) && !b.has(at) {
+				at++
 			}
-			if outcomes = append(outcomes, Outcome{Key: b.changes[at].Key, Status: status}); len(outcomes) == block {
-				if !yield(outcomes) {
-					return
-				}
-				outcomes = outcomes[:0]
+			if from < at && !yield(b.changes[from:at]) {
+				return
 			}
-		}
-		if len(outcomes) > 0 {
-			yield(outcomes)
 		}
 	}
 }

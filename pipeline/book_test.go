@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -28,12 +29,40 @@ func TestABookIsSmall(t *testing.T) {
 	if err := b.enter(outcomes); err != nil || b.count != len(changes) {
 		t.Fatal(b.count, err)
 	}
-	for range b.rest(NotSent, 10) {
+	for range b.unreported() {
 		t.Fatal("a change was not reported")
 	}
 	runtime.ReadMemStats(&after)
 	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 24*n { // a table that is at least a quarter full
 		t.Errorf("%d bytes for %d changes", bytes, n)
+	}
+}
+
+func TestWhatWasNotReportedSideBySideIsOne(t *testing.T) {
+	for _, tt := range []struct{ reported, want string }{
+		{"", "abcdef"}, {"abcdef", ""}, {"a", "bcdef"}, {"f", "abcde"}, {"cd", "ab ef"}, {"ace", "b d f"}, {"bdf", "a c e"}, {"abef", "cd"},
+	} {
+		changes := make([]Change, 6)
+		for i := range changes {
+			changes[i].Key = string("abcdef"[i])
+		}
+		b := newBook(changes)
+		for _, key := range tt.reported {
+			if err := b.enter([]Outcome{{Key: string(key), Status: Unknown}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []string
+		for side := range b.unreported() {
+			keys := ""
+			for _, c := range side {
+				keys += c.Key
+			}
+			got = append(got, keys)
+		}
+		if got := strings.Join(got, " "); got != tt.want {
+			t.Errorf("reported %q: got %q, want %q", tt.reported, got, tt.want)
+		}
 	}
 }
 

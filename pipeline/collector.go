@@ -38,6 +38,7 @@ type reading struct {
 	err      error      // why a scorer ended
 	scores   [][]Score  // per batch, in no order
 	rejected []rejections
+	columns  watch
 }
 
 // numbered is a batch with its number within the reading.
@@ -98,10 +99,10 @@ func (c *collector) Begin(columns []Column) error {
 		}
 		bound[i] = scorer
 	}
-	r := &reading{filled: make(chan numbered), free: make(chan Batch, scorers), failed: make(chan struct{})}
+	r := &reading{filled: make(chan numbered), free: make(chan Batch, scorers), failed: make(chan struct{}), columns: newWatch(columns)}
 	for _, scorer := range bound {
 		r.scorers.Go(func() {
-			if err := catch(func() error { return r.work(scorer, c.recall) }); err != nil {
+			if err := catch(func() error { return r.work(scorer, newWatch(columns), c.recall) }); err != nil {
 				r.fail(err)
 			}
 		})
@@ -133,21 +134,21 @@ func (c *collector) Add(batch *Batch) error {
 }
 
 // finish waits until all that was added is scored and returns it: the scores in no order, the rejections in the rows'.
-func (c *collector) finish() ([]Score, []Rejection, error) {
+func (c *collector) finish() (*result, error) {
 	r := c.reading
 	if r == nil {
-		return nil, nil, nil
+		return &result{}, nil
 	}
 	c.drop()
 	if r.err != nil {
-		return nil, nil, reraise(r.err)
+		return nil, reraise(r.err)
 	}
 	slices.SortFunc(r.rejected, func(x, y rejections) int { return cmp.Compare(x.number, y.number) })
 	var rejected []Rejection
 	for _, of := range r.rejected {
 		rejected = append(rejected, of.rows...)
 	}
-	return slices.Concat(r.scores...), rejected, nil
+	return &result{slices.Concat(r.scores...), rejected, r.columns.profiles()}, nil
 }
 
 // drop ends the reading's goroutines, if there are any.
@@ -160,13 +161,14 @@ func (c *collector) drop() {
 }
 
 // work scores batches until there are no more.
-func (r *reading) work(scorer Scorer, recall *recall) error {
+func (r *reading) work(scorer Scorer, columns watch, recall *recall) error {
 	var due func(Score) bool
 	if recall.reasons {
 		due = recall.due
 	}
 	var scores []Score
 	for batch := range r.filled {
+		columns.look(&batch.Batch)
 		var rejected []Rejection
 		scores, rejected = scorer.Score(&batch.Batch, due, scores[:0], nil)
 		if err := recall.failed(); err != nil {
@@ -175,6 +177,9 @@ func (r *reading) work(scorer Scorer, recall *recall) error {
 		r.keep(batch.number, slices.Clone(scores), rejected)
 		r.free <- batch.Batch
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.columns.add(columns)
 	return nil
 }
 

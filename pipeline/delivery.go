@@ -73,6 +73,9 @@ func (d *delivery) send(ctx context.Context, found Found, full bool) error {
 	if err != nil {
 		return err
 	}
+	if err := d.acquaint(ctx); err != nil {
+		return err
+	}
 	changed, err := d.Ledger.Shape(ctx, d.Job, d.name(), d.target.Shape)
 	if err != nil {
 		return err
@@ -128,6 +131,29 @@ func (d *delivery) prepare(ctx context.Context) (guarded bool, err error) {
 	return ready.Guarded, d.Ledger.Bind(ctx, d.Job, d.name(), ready.Identity)
 }
 
+// acquaint asks, before a first delivery, whether the target holds scores that the ledger does not know. They are no reason not
+// to deliver, nor is a question without an answer, but for a person to know of while the ledger can still be told.
+func (d *delivery) acquaint(ctx context.Context) error {
+	if d.target.Reader == nil {
+		return nil
+	}
+	for _, err := range d.confirmed(ctx, false) { // of the first entry, which says enough
+		return err
+	}
+	found, err := d.target.Reader.Any(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case err != nil:
+		d.log.Warn("whether the target holds scores that the ledger does not know can't be told", d.attributes(err)...)
+	case found:
+		d.log.Warn("the target holds scores that the ledger does not know: every score is sent again",
+			"hint", "an undo of this run can only clear the scores that it replaces; to have them known, stop this run (that is safe), "+
+				"and call scored ledger rebuild "+d.Job)
+	}
+	return nil
+}
+
 // settle waits until a request that was never answered, of a run that died or of one that sent its rows again, can no
 // longer arrive. At a target that is guarded it may arrive at any time.
 func (d *delivery) settle(ctx context.Context, guarded bool) error {
@@ -180,16 +206,19 @@ func (d *delivery) ration(ctx context.Context, changes []Change) ([]Change, erro
 		return nil, fmt.Errorf("ask for the requests of the last 24 hours: %w", err)
 	}
 	now := time.Now()
-	own, typical, err := d.Ledger.Spent(ctx, now.Add(-24*time.Hour))
+	spent, err := d.Ledger.Spent(ctx, now.Add(-24*time.Hour))
 	if err != nil {
 		return nil, fmt.Errorf("read the requests of the last 24 hours: %w", err)
 	}
-	own += d.spent()
-	budget := Budget{Usage: usage, Own: own, Typical: typical, Runs: d.RunsADay(now)}
+	budget := Budget{Usage: usage, Own: spent.Calls + d.spent(), Extra: spent.Extra(), Typical: spent.Typical, Runs: d.RunsADay(now)}
+	if d.run.backfills() {
+		budget.Leftover, budget.Extra = true, budget.Extra+d.spent()
+	}
 	affordable := d.Ration(budget, d.target.Meter.Cost, changes)
 	if d.counts.Deferred = len(changes) - len(affordable); d.counts.Deferred > 0 {
 		d.log.Warn("the budget of requests is short: the largest changes go first, the rest stays due",
-			"deferred", d.counts.Deferred, "used", usage.Used, "limit", usage.Limit, "own", own, "typical", typical, "runs", budget.Runs)
+			"deferred", d.counts.Deferred, "used", usage.Used, "limit", usage.Limit, "own", budget.Own, "typical", budget.Typical,
+			"runs", budget.Runs)
 	}
 	return affordable, nil
 }

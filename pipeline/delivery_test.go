@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -264,7 +265,7 @@ func TestAFullRunSendsWhatWaitsInQuarantine(t *testing.T) {
 func TestAShortBudgetDefersTheSmallestChanges(t *testing.T) {
 	var log bytes.Buffer
 	ledger, sink := newMemory(), &org{usage: pipeline.Usage{Used: 790, Limit: 1000}}
-	ledger.spent, ledger.typical = 90, 3
+	ledger.spent = pipeline.Spent{Calls: 90, Typical: 3, Extras: []pipeline.Expense{{Calls: 30}, {Calls: 5}}}
 	r := runner(five(), ledger)
 	r.Targets = []pipeline.Target{whole(sink)}
 	r.Log = slog.New(slog.NewJSONHandler(&log, nil))
@@ -282,7 +283,7 @@ func TestAShortBudgetDefersTheSmallestChanges(t *testing.T) {
 	if asked.Before(s.Started) || asked.After(time.Now()) {
 		t.Errorf("the runs to come were counted from %s, and the run began at %s", asked, s.Started)
 	}
-	want := pipeline.Budget{Usage: sink.usage, Own: 91, Typical: 3, Runs: 96} // with the request that asked for the usage
+	want := pipeline.Budget{Usage: sink.usage, Own: 91, Extra: 35, Typical: 3, Runs: 96} // with the request that asked for the usage
 	if budget != want {
 		t.Errorf("budget %+v, want %+v", budget, want)
 	}
@@ -310,7 +311,7 @@ func TestTheBudgetKnowsWhatTheRunTookAtEarlierTargets(t *testing.T) {
 	first, second, uncounted := &org{name: "first"}, &org{name: "second"}, &org{name: "uncounted"}
 	first.left = map[string][]pipeline.Outcome{"dead": nil} // one request more
 	ledger := newMemory()
-	ledger.spent = 90
+	ledger.spent.Calls = 90
 	r := runner(five(), ledger)
 	r.Targets = []pipeline.Target{{Sink: uncounted}, whole(first), whole(second)}
 	r.RunsADay = func(time.Time) int { return 96 }
@@ -327,25 +328,66 @@ func TestTheBudgetKnowsWhatTheRunTookAtEarlierTargets(t *testing.T) {
 	}
 }
 
+// What a run of a backfill takes is no live run's, and it is planned with as one that has what those leave.
+func TestTheBudgetKnowsTheRunsOfABackfill(t *testing.T) {
+	for trigger, want := range map[pipeline.Trigger]pipeline.Budget{
+		pipeline.Scheduled: {Own: 91, Extra: 30, Runs: 96}, pipeline.Manual: {Own: 91, Extra: 30, Runs: 96},
+		pipeline.Fill: {Own: 91, Extra: 31, Runs: 96, Leftover: true}, pipeline.Backfill: {Own: 91, Extra: 31, Runs: 96, Leftover: true},
+	} {
+		ledger := newMemory()
+		ledger.spent = pipeline.Spent{Calls: 90, Extras: []pipeline.Expense{{Calls: 30}}}
+		r := runner(five(), ledger)
+		r.Targets, r.RunsADay = []pipeline.Target{whole(&org{})}, func(time.Time) int { return 96 }
+		var got pipeline.Budget
+		r.Ration = func(b pipeline.Budget, _ func(int) int, changes []pipeline.Change) []pipeline.Change {
+			got = b
+			return changes
+		}
+		if _, err := r.Run(t.Context(), pipeline.Request{Trigger: trigger, AsOf: asOf}); err != nil || got != want {
+			t.Errorf("%s: %+v, %v, want %+v", trigger, got, err, want)
+		}
+	}
+}
+
 func TestWhatWasNotSentIsCountedEvenIfItCannotBeRecorded(t *testing.T) {
 	ledger, sink := newMemory(), &org{err: errors.New("503")}
 	ledger.confirms = []error{errors.New("disk full")}
-	source := &table{size: 1000}
-	for i := range 20_001 {
-		source.rows = append(source.rows, row{fmt.Sprintf("k%05d", i), 1})
-	}
-	s, err := runner(source, ledger, sink).Run(t.Context(), pipeline.Request{AsOf: asOf})
-	if s.NotSent != 20_001 || !strings.Contains(err.Error(), "record what was not sent: disk full") || strings.Contains(err.Error(), "add up") {
+	s, err := runner(five(), ledger, sink).Run(t.Context(), pipeline.Request{AsOf: asOf})
+	if s.NotSent != 5 || !strings.Contains(err.Error(), "record what was not sent: disk full") || strings.Contains(err.Error(), "add up") {
 		t.Errorf("%d not sent, %v", s.NotSent, err)
 	}
-	if slices.Contains(ledger.calls, "confirm 10000") {
-		t.Error("a ledger that failed was called again")
+	if len(ledger.intents) != 5 {
+		t.Errorf("%d intents are open, want all 5", len(ledger.intents))
 	}
-	ledger.calls = nil
-	if _, err := runner(source, ledger, sink).Run(t.Context(), pipeline.Request{AsOf: asOf}); err == nil || !slices.Equal(ledger.calls[4:], []string{
-		"confirm 10000", "confirm 10000", "confirm 1", "finish failed",
-	}) {
-		t.Errorf("the ledger was called %v, %v", ledger.calls, err)
+}
+
+func TestWhatWasNotSentIsWithdrawnAndWhatWasNotAnsweredStaysOpen(t *testing.T) {
+	ledger := newMemory()
+	sink := &org{err: errors.New("503"), failAfter: 2}
+	sink.answer = func(key string) pipeline.Outcome {
+		if key == "a" {
+			return pipeline.Outcome{Key: key, Status: pipeline.Accepted}
+		}
+		return pipeline.Outcome{Key: key, Status: pipeline.Unknown}
+	}
+	var given []pipeline.Outcome
+	sink.report = func(o []pipeline.Outcome) []pipeline.Outcome { // "c" was not put on the wire
+		given = slices.DeleteFunc(o, func(o pipeline.Outcome) bool { return o.Key == "c" })
+		return given
+	}
+	s, err := runner(five(), ledger, sink).Run(t.Context(), pipeline.Request{AsOf: asOf})
+	want := pipeline.Delivery{Changes: 5, Sent: 3, Accepted: 1, Unknown: 2, NotSent: 2, APICalls: 2}
+	if err == nil || s.Delivery != want {
+		t.Errorf("%+v, %v", s.Delivery, err)
+	}
+	if open := slices.Sorted(maps.Keys(ledger.intents)); !slices.Equal(open, []string{"b", "d"}) {
+		t.Errorf("%v are open", open)
+	}
+	if len(given) != 1 || given[0].Key != "d" {
+		t.Errorf("the sink has %+v of its last request", given)
+	}
+	if calls := []string{"confirm 1", "withdraw 2", "finish partial"}; !slices.Equal(ledger.calls[4:], calls) {
+		t.Errorf("the ledger was called %v, want it to be told nothing of what is unknown", ledger.calls)
 	}
 }
 
@@ -366,7 +408,7 @@ func TestRowsThatWereNotAcceptedAreListedUpToALimit(t *testing.T) {
 	if err != nil || s.Refused != pipeline.MaxKeptRows+3 || s.Targets[0].Classes["rejected"] != pipeline.MaxKeptRows+3 {
 		t.Errorf("%+v, classes %v, %v", s.Delivery, s.Targets[0].Classes, err)
 	}
-	if len(ledger.refused) != pipeline.MaxKeptRows || s.Cut != 3 || !strings.Contains(log.String(), `"rows_not_logged":9003`) {
+	if len(ledger.refused) != pipeline.MaxKeptRows || s.Cut != 3 || !strings.Contains(log.String(), `"rows_not_logged":3`) {
 		t.Errorf("%d rows listed, %d counted", len(ledger.refused), s.Cut)
 	}
 	source.rows, sink.answer = five().rows, nil
@@ -420,7 +462,7 @@ func TestTheLogSaysWhatMendsAnError(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
-		`"msg":"row not accepted","run_id":"lead_scoring-20261122T131500Z-0","job":"lead_scoring","target":"org","key":"a","outcome":"refused","code":"X","fields":null,"err_class":"rejected"`,
+		`"msg":"row not accepted","run_id":"lead_scoring-20261122T131500Z-0","job":"lead_scoring","target":"org","outcome":"refused","code":"X","err_class":"rejected","key":"a","fields":null`,
 		`"msg":"the delivery did not end well","run_id":"lead_scoring-20261122T131500Z-0","job":"lead_scoring","target":"down","error":"403","err_class":"exhausted","hint":"wait"`,
 		`"err_class":"exhausted","hint":"wait"}`,
 	} {

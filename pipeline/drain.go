@@ -10,32 +10,45 @@ import (
 	"time"
 )
 
+// result is what the source gave.
+type result struct {
+	scores   []Score
+	rejected []Rejection
+	columns  []ColumnProfile
+}
+
 // score drains the source and scores what it gives; the scores come back in ascending order of key, each key once. By then
 // all that the targets confirmed is read, too.
-func (r *Runner) score(ctx context.Context, run *Run, recall *recall, s *Summary) ([]Score, []Rejection, error) {
+func (r *Runner) score(ctx context.Context, run *Run, recall *recall, s *Summary) (*result, error) {
 	r.progress("read and score", 0, 0)
 	start := time.Now()
-	scores, rejected, err := r.drain(ctx, run, recall, s)
+	got, err := r.drain(ctx, run, recall, s)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	runtime.GC() // without what reading held, deciding has room before the heap grows
-	scores, rejected = unique(scores, rejected)
+	got.scores, got.rejected = unique(got.scores, got.rejected)
 	s.Stages.Score = time.Since(start).Milliseconds() - s.Stages.Read
-	s.Scored, s.Rejected = len(scores), len(rejected)
+	s.Scored, s.Rejected = len(got.scores), len(got.rejected)
+	return got, nil
+}
+
+// empty is the error of a result without scores.
+func (g *result) empty() error {
 	switch {
-	case s.Read == 0:
-		return nil, nil, &Problem{Err: errors.New("the dataprep script returned no rows"),
+	case len(g.scores) > 0:
+		return nil
+	case len(g.rejected) == 0:
+		return &Problem{Err: errors.New("the dataprep script returned no rows"),
 			Hint: "nothing was sent; check that the source tables are loaded and that the script's filters fit the as-of"}
-	case len(scores) == 0:
-		return nil, rejected, &Problem{Err: fmt.Errorf("all %d rows were rejected, the first because: %s", s.Read, rejected[0].Reason),
+	default:
+		return &Problem{Err: fmt.Errorf("all %d rows were rejected, the first because: %s", len(g.rejected), g.rejected[0].Reason),
 			Hint: "nothing was sent; compare the dataprep result with the model's contract"}
 	}
-	return scores, rejected, nil
 }
 
 // drain scores the rows as they are read. Once it returns, nothing of it goes on.
-func (r *Runner) drain(ctx context.Context, run *Run, recall *recall, s *Summary) ([]Score, []Rejection, error) {
+func (r *Runner) drain(ctx context.Context, run *Run, recall *recall, s *Summary) (*result, error) {
 	c := &collector{model: r.Model, recall: recall, progress: r.progress}
 	defer func() {
 		recall.end() // scorers may wait for it
@@ -47,12 +60,12 @@ func (r *Runner) drain(ctx context.Context, run *Run, recall *recall, s *Summary
 	s.Stages.Score = c.waiting.Milliseconds()
 	switch {
 	case c.err != nil: // the source only passed it on
-		return nil, nil, c.err
+		return nil, c.err
 	case err != nil:
-		return nil, nil, fmt.Errorf("read dataprep result: %w", err)
+		return nil, fmt.Errorf("read dataprep result: %w", err)
 	}
 	if err := recall.wait(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	return c.finish()
 }
@@ -85,14 +98,11 @@ func unique(scores []Score, rejected []Rejection) ([]Score, []Rejection) {
 }
 
 // found is what the run knows of the keys in the result, for whichever target clears what left it.
-func (r *Runner) found(scores []Score, rejected []Rejection) Found {
-	f := Found{Scores: scores}
+func (r *Runner) found(got *result) Found {
+	f := Found{Scores: got.scores}
 	if !slices.ContainsFunc(r.Targets, func(t Target) bool { return t.Clear }) {
 		return f
 	}
-	for _, row := range rejected {
-		f.Rejected = append(f.Rejected, row.Key)
-	}
-	slices.Sort(f.Rejected)
+	f.Rejected = got.keysRejected()
 	return f
 }

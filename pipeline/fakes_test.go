@@ -64,6 +64,8 @@ type identity struct{ bindErr error }
 func (identity) Name() string   { return "identity@00000000" }
 func (identity) Digest() string { return "model" }
 
+func (identity) Reference() *pipeline.Profile { return &pipeline.Profile{} }
+
 func (m identity) Bind([]pipeline.Column) (pipeline.Scorer, error) { return m, m.bindErr }
 
 func (identity) Score(b *pipeline.Batch, due func(pipeline.Score) bool, scores []pipeline.Score, rejected []pipeline.Rejection) ([]pipeline.Score, []pipeline.Rejection) {
@@ -114,10 +116,11 @@ type memory struct {
 	scores      map[string]score // of what is confirmed
 	written     map[string][]pipeline.Written
 	attempts    map[time.Time]int
-	spent       int // requests in 24 hours
-	typical     int // of a run
+	spent       pipeline.Spent // in 24 hours
 	unsettled   time.Time
 	swept       int64
+	baseline    []pipeline.Profile
+	baselineErr error
 	standing    int64 // the version under which an undo brought a run's scores back
 	summary     *pipeline.Summary
 	rejected    []pipeline.Rejection
@@ -130,7 +133,7 @@ type memory struct {
 	tidy        error   // what Tidy returns
 	tidied      []bool  // the calls of Tidy: whether their time was bounded
 	foreign     error   // what CheckBound returns
-	confirms    []error // what the next calls of Confirm return
+	confirms    []error // what the next calls of Confirm and Withdraw return
 }
 
 // score is what an undo needs of a confirmed score.
@@ -242,12 +245,7 @@ func (m *memory) Intend(_ context.Context, run *pipeline.Run, target, model stri
 
 func (m *memory) Confirm(ctx context.Context, run *pipeline.Run, target string, outcomes []pipeline.Outcome) error {
 	m = m.of(target)
-	if len(m.confirms) > 0 {
-		err := m.confirms[0]
-		m.confirms = m.confirms[1:]
-		return err
-	}
-	if err := ctx.Err(); err != nil {
+	if err := m.fails(ctx); err != nil {
 		return err
 	}
 	m.calls = append(m.calls, fmt.Sprintf("confirm %d", len(outcomes)))
@@ -258,6 +256,32 @@ func (m *memory) Confirm(ctx context.Context, run *pipeline.Run, target string, 
 		m.settle(run, o)
 	}
 	return nil
+}
+
+func (m *memory) Withdraw(ctx context.Context, run *pipeline.Run, target string, unsent iter.Seq[[]pipeline.Change]) error {
+	m = m.of(target)
+	if err := m.fails(ctx); err != nil {
+		return err
+	}
+	n := 0
+	for changes := range unsent {
+		for _, c := range changes {
+			m.settle(run, pipeline.Outcome{Key: c.Key, Status: pipeline.NotSent})
+		}
+		n += len(changes)
+	}
+	m.calls = append(m.calls, fmt.Sprintf("withdraw %d", n))
+	return nil
+}
+
+// fails is the error of a call of Confirm or Withdraw that is to fail.
+func (m *memory) fails(ctx context.Context) error {
+	if len(m.confirms) == 0 {
+		return ctx.Err()
+	}
+	err := m.confirms[0]
+	m.confirms = m.confirms[1:]
+	return err
 }
 
 func (m *memory) Settle(ctx context.Context, run, target string, outcomes []pipeline.Outcome) error {
@@ -318,9 +342,11 @@ func (m *memory) Standing(_ context.Context, run string) (int64, error) {
 	return version, nil
 }
 
-func (m *memory) Spent(context.Context, time.Time) (calls, typical int, err error) {
-	return m.spent, m.typical, nil
+func (m *memory) Baseline(context.Context, string) ([]pipeline.Profile, error) {
+	return m.baseline, m.baselineErr
 }
+
+func (m *memory) Spent(context.Context, time.Time) (pipeline.Spent, error) { return m.spent, nil }
 
 func (m *memory) Finish(
 	ctx context.Context, s *pipeline.Summary, rejected []pipeline.Rejection, refused []pipeline.RefusedRow, log []string,

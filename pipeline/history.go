@@ -38,7 +38,7 @@ func (w *work) keepScores(ctx context.Context, scores []Score) (err error) {
 	if err != nil {
 		return err
 	}
-	if w.run.Trigger == Fill || w.run.Trigger == Backfill || swept > w.run.Version {
+	if w.run.backfills() || swept > w.run.Version {
 		// The history must know all runs before it is changed between two of them.
 		if err := w.publishEarlier(ctx); err != nil {
 			return err

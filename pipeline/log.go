@@ -92,6 +92,9 @@ func logSummary(log *slog.Logger, s *Summary, err error) {
 	if s.History != nil {
 		attrs = append(attrs, "history", s.History)
 	}
+	if len(s.Findings) > 0 {
+		attrs = append(attrs, "findings", s.Findings)
+	}
 	if s.Reason != "" {
 		attrs = append(attrs, "reason", s.Reason)
 	}

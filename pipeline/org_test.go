@@ -136,8 +136,10 @@ func (o *org) Standing(
 	return nil
 }
 
-func (o *org) Held(context.Context) iter.Seq2[pipeline.Held, error] {
-	return func(func(pipeline.Held, error) bool) {}
+func (o *org) Any(context.Context) (bool, error) { return len(o.held) > 0, nil }
+
+func (o *org) Held(context.Context) iter.Seq2[pipeline.Holding, error] {
+	return func(func(pipeline.Holding, error) bool) {}
 }
 
 // whole is a Target with all that the org can do.

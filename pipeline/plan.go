@@ -10,6 +10,7 @@ import (
 type Plan struct {
 	Read, Scored int
 	Rejected     []Rejection
+	Findings     []Finding // for which the run would be held
 	Targets      []TargetPlan
 }
 
@@ -29,12 +30,19 @@ func (r *Runner) DryRun(ctx context.Context, req Request) (*Plan, error) {
 	s := newSummary(run)
 	recall := r.recall(ctx, req.Full)
 	defer recall.end()
-	scores, rejected, err := r.score(ctx, run, recall, s)
+	got, err := r.score(ctx, run, recall, s)
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Read: s.Read, Scored: s.Scored, Rejected: rejected}
-	found := r.found(scores, rejected)
+	verdict, err := r.judge(ctx, run, s, got, recall)
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{Read: s.Read, Scored: s.Scored, Rejected: got.rejected, Findings: verdict.Findings}
+	if err := got.empty(); err != nil && len(plan.Findings) == 0 {
+		return nil, err
+	}
+	found := r.found(got)
 	for i, t := range r.Targets {
 		name := t.Sink.Name()
 		found.Clear = t.Clear

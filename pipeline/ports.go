@@ -32,6 +32,8 @@ type Model interface {
 	Name() string
 	// Digest is the hex SHA-256 of the bundle's manifest, which holds the digests of its other files.
 	Digest() string
+	// Reference is the profile of the rows of the bundle's test period, without differences. It is not to be changed.
+	Reference() *Profile
 	// Bind matches the columns with the contract, by name and in whatever order. Its error lists every column that is
 	// missing, surplus or of another type.
 	Bind(columns []Column) (Scorer, error)
@@ -117,8 +119,10 @@ type Reader interface {
 	// whether one of that version was written and the record still has all of what was: score, grade, model and reasons, as
 	// far as the target's mapping has them. A person may have edited one without its version.
 	Standing(ctx context.Context, written []Written, found func(key string, version int64, stands bool) error) error
+	// Any says whether a record has a version.
+	Any(ctx context.Context) (bool, error)
 	// Held yields every record that has a version, in no particular order.
-	Held(ctx context.Context) iter.Seq2[Held, error]
+	Held(ctx context.Context) iter.Seq2[Holding, error]
 }
 
 // Ration picks the changes that a run may send within the target's budget; the order stays. What it leaves out stays due.
@@ -128,8 +132,32 @@ type Ration func(budget Budget, cost func(changes int) int, changes []Change) []
 type Budget struct {
 	Usage
 	Own     int // of Used: those of this ledger's runs
+	Extra   int // of Own: those of runs that no schedule makes
 	Typical int // what a run of this ledger's jobs usually takes
 	Runs    int // of the jobs' schedules within 24 hours
+	// Leftover is set for a run of a backfill, which may have what the runs of the schedules leave.
+	Leftover bool
+}
+
+// Spent is how many requests a ledger's runs took.
+type Spent struct {
+	Calls   int
+	Extras  []Expense // of Calls: those of backfills and undos, oldest first
+	Typical int       // what a live run usually takes
+}
+
+// Extra is the sum of the extras.
+func (s Spent) Extra() (calls int) {
+	for _, e := range s.Extras {
+		calls += e.Calls
+	}
+	return calls
+}
+
+// Expense is what one run took.
+type Expense struct {
+	Began time.Time
+	Calls int
 }
 
 // RemoteJob is work that was handed to a target and goes on there by itself.
@@ -172,17 +200,23 @@ type Ledger interface {
 	// Unprocessed and NotSent leave what was known before; a Refused key goes into quarantine or stays there longer,
 	// unless its class says that the fault is not the row's own. Stale puts what is known of the key in doubt. Unknown stays open.
 	Confirm(ctx context.Context, run *Run, target string, outcomes []Outcome) error
+	// Withdraw ends intents of the run that were never sent, all of them or none: what was known before is known again. Each
+	// slice of unsent is in ascending order of key, and between its first key and its last the run has no other open intent.
+	Withdraw(ctx context.Context, run *Run, target string, unsent iter.Seq[[]Change]) error
 	// Settle is Confirm for a run that has ended, by its id. An outcome whose intent is no longer open says nothing.
 	Settle(ctx context.Context, run, target string, outcomes []Outcome) error
 	// Spent returns how many requests the ledger's runs took that began since then, and what a run usually takes.
-	Spent(ctx context.Context, since time.Time) (calls, typical int, err error)
+	Spent(ctx context.Context, since time.Time) (Spent, error)
 	// Written yields, in ascending order of key, what the run wrote to the target, for certain or perhaps, with what was
 	// confirmed before.
 	Written(ctx context.Context, run, target string) iter.Seq2[Written, error]
 	// Standing returns the newest version under which a target may hold what the run wrote: its own, or that of an undo which
 	// brought it back.
 	Standing(ctx context.Context, run string) (version int64, err error)
-	// Finish records the run's summary, the rows that were rejected by the contract or refused by a target, up to
+	// Baseline returns the profiles of the job's last live runs that were good, the newest first, and none from before one
+	// that was released.
+	Baseline(ctx context.Context, job string) ([]Profile, error)
+	// Finish records the run's summary, its profile, the rows that were rejected by the contract or refused by a target, up to
 	// [MaxKeptRows] of each, and the log.
 	Finish(ctx context.Context, summary *Summary, rejected []Rejection, refused []RefusedRow, log []string) error
 	// Tidy deletes what the job's old runs left and is not kept any more. It may take long; when it is stopped, the next one

@@ -10,4 +10,6 @@ type Record struct {
 	Reason  string
 	Summary *Summary // nil while the run is open, and if its process died
 	Cut     int      // rejected and refused rows that were not kept
+	Ruling  Ruling   // of a held run: what a person said of it; "" while nobody did
+	Ruled   time.Time
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"scored/pipeline"
 	"scored/pipeline/policy"
@@ -141,4 +143,69 @@ func TestADryRunLeavesAtTheTargetWhatIsThere(t *testing.T) {
 	if _, err := r.DryRun(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || len(sink.left) != 1 || len(ledger.calls) != 0 {
 		t.Errorf("left %v, the ledger was called %v, %v", sink.left, ledger.calls, err)
 	}
+}
+
+// slow is an org that finishes what was left after some time.
+type slow struct {
+	*org
+	takes time.Duration
+}
+
+func (s *slow) Resume(
+	ctx context.Context, check func(string) error, confirm func(run string, outcomes []pipeline.Outcome) error,
+) error {
+	if err := check("00D"); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(s.takes):
+		return s.org.Resume(ctx, func(string) error { return nil }, confirm)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+const waiting = `"msg":"waiting for what an earlier run left at the target"`
+
+func TestARunSaysThatItWaitsForWhatAnEarlierOneLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		_, sink, r := dead(t, pipeline.Accepted)
+		r.Log = slog.New(slog.NewJSONHandler(&log, nil))
+		r.Targets[0].Resumer = &slow{sink, 150 * time.Second}
+		var stages []int
+		r.Progress = func(stage string, done, _ int) {
+			if stage == "finish what was left at org" {
+				stages = append(stages, done)
+			}
+		}
+		if s, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || s.End != pipeline.OK {
+			t.Errorf("ended %s, %v", s.End, err)
+		}
+		if n := strings.Count(log.String(), waiting); n != 1 || !slices.Equal(stages, []int{0, 5}) {
+			t.Errorf("said %d times; the progress was %v", n, stages)
+		}
+		log.Reset()
+		r.Targets[0].Resumer = sink
+		if _, err := r.Run(t.Context(), pipeline.Request{AsOf: asOf}); err != nil || strings.Contains(log.String(), waiting) {
+			t.Errorf("nothing was left, %v, and the log has\n%s", err, log.String())
+		}
+	})
+}
+
+func TestARunWhoseTimeIsOverWhileItWaitsSaysWhatItWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, sink, r := dead(t, pipeline.Accepted)
+		r.Targets[0].Resumer = &slow{sink, time.Hour}
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 14*time.Minute, errors.New("the run deadline of 14m0s passed"))
+		defer cancel()
+		s, err := r.Run(ctx, pipeline.Request{AsOf: asOf})
+		const why = "stopped (the run deadline of 14m0s passed): deliver to org: finish what an earlier run left: context deadline exceeded"
+		if s.End != pipeline.Failed || s.Reason != why || pipeline.ClassOf(err) != pipeline.TryAgain {
+			t.Errorf("ended %s because %q, %v", s.End, s.Reason, err)
+		}
+		if s.Read != 0 || len(sink.written) != 0 || !strings.Contains(s.Hint, "the next run goes on waiting") {
+			t.Errorf("%d rows were read and %v sent; the hint: %s", s.Read, sink.written, s.Hint)
+		}
+	})
 }

@@ -32,6 +32,9 @@ type Run struct {
 	Started time.Time
 }
 
+// backfills says whether the run is one of a backfill's.
+func (r *Run) backfills() bool { return r.Trigger == Fill || r.Trigger == Backfill }
+
 // Request says which run is wanted.
 type Request struct {
 	Trigger Trigger

@@ -36,6 +36,7 @@ type Runner struct {
 	Source  Source
 	Model   Model
 	Decide  Decide
+	Guard   Guard // nil holds nothing
 	Targets []Target
 	Keep    *Keep // nil if no history is kept
 	Ledger  Ledger
@@ -130,18 +131,27 @@ func (w *work) do(ctx context.Context) error {
 		deliveries[i] = w.delivery(t, w.Decide)
 		w.timed(func() { deliveries[i].resume(ctx) })
 	}
+	if err := keptWaiting(ctx, deliveries); err != nil {
+		return err
+	}
 	recall := w.recall(ctx, w.full)
 	defer recall.end()
-	scores, rejected, err := w.score(ctx, w.run, recall, w.summary)
-	w.rejected, w.drained = rejected, err == nil
+	got, err := w.score(ctx, w.run, recall, w.summary)
 	if err != nil {
 		return err
 	}
-	err = w.deliverAll(ctx, deliveries, w.found(scores, rejected), recall)
+	w.rejected, w.drained = got.rejected, true
+	if err := w.hold(ctx, got, recall); err != nil {
+		return err
+	}
+	if err := got.empty(); err != nil {
+		return err
+	}
+	err = w.deliverAll(ctx, deliveries, w.found(got), recall)
 	if err != nil && ctx.Err() != nil { // it was told to stop; a history that can't be reached any more is no news
 		return err
 	}
-	return errors.Join(err, w.keepScores(ctx, scores))
+	return errors.Join(err, w.keepScores(ctx, got.scores))
 }
 
 // deliverAll goes through the targets; one that fails does not keep the others from theirs.
@@ -207,6 +217,9 @@ func (w *work) record(ctx context.Context, refused []RefusedRow, err error) erro
 		s.spoil(perr)
 	}
 	s.Hint = s.hint(errors.Join(err, perr))
+	if s.Profile != nil {
+		s.Profile.Due = !s.Complete() || s.missing()+s.Deferred > 0
+	}
 	var lines []string
 	if w.Tail != nil {
 		lines = w.Tail.take(s.ID)

@@ -90,8 +90,8 @@ type Stand struct {
 	Reasons *string // nil where the ledger does not know them
 }
 
-// Held is what a target's record holds of a score, read back from it.
-type Held struct {
+// Holding is what a target's record holds of a score, read back from it.
+type Holding struct {
 	Key     string
 	Score   int
 	Grade   string

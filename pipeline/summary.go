@@ -15,6 +15,7 @@ type End string
 const (
 	OK          End = "ok"          // every row was scored and every change accepted
 	Partial     End = "partial"     // some rows were rejected, or some changes not accepted
+	Held        End = "held"        // the guard found it suspicious: nothing was sent, and a person is waited for
 	Failed      End = "failed"      // nothing was delivered
 	Interrupted End = "interrupted" // stopped by a signal, or found open after a crash
 )
@@ -59,8 +60,10 @@ type Summary struct {
 	Rejected    int             `json:"rows_rejected"`
 	Delivery                    // the sum over the targets
 	Targets     []TargetSummary `json:"targets"`
-	History     *TargetSummary  `json:"history,omitempty"` // not in the sum
-	Cut         int             `json:"-"`                 // rows that were not accepted and are not even given to the ledger
+	History     *TargetSummary  `json:"history,omitempty"`  // not in the sum
+	Findings    []Finding       `json:"findings,omitempty"` // of the guard, for which it is held
+	Profile     *Profile        `json:"-"`                  // of a run that was judged
+	Cut         int             `json:"-"`                  // rows that were not accepted and are not even given to the ledger
 	Stages      Stages          `json:"stages_ms"`
 	Duration    int64           `json:"dur_ms"`
 	End         End             `json:"end"`
@@ -84,6 +87,8 @@ func newSummary(run *Run) *Summary {
 // in quarantine was told when it was refused; but where that is all there is, nothing was delivered.
 func (s *Summary) end(ctx context.Context, err error) End {
 	switch {
+	case len(s.Findings) > 0:
+		return Held
 	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return Interrupted
 	case err != nil && s.Accepted == 0 && !s.reached(), s.Sent+s.Quarantined > 0 && !s.stands():

@@ -154,7 +154,9 @@ func (u *UndoTarget) ask(ctx context.Context, reader Reader, block []Written) er
 	}
 	for _, w := range block {
 		r, known := records[w.Key]
-		if err := u.sort(w, r.version, r.stands, known); err != nil {
+		// A target that has it again, though something newer was confirmed since, was restored: nothing tells of edits then.
+		stands := r.stands || known && r.version == w.Version && len(w.Stands) == 0
+		if err := u.sort(w, r.version, stands, known); err != nil {
 			return err
 		}
 	}

@@ -263,6 +263,19 @@ func TestWhatAnUndoBroughtBackCanBeUndone(t *testing.T) {
 	}
 }
 
+// An admin restored the org's records to what the run wrote, after a later one had written.
+func TestWhatTheTargetHasAgainIsUndone(t *testing.T) {
+	memory, sink, r, undone := replaced(t)
+	before, origin := &pipeline.Score{Score: 30}, &pipeline.Origin{Model: "m", Version: 1}
+	r.Ledger = &wrote{memory: memory, rows: []pipeline.Written{{Key: "c", Version: 7, Before: before, Origin: origin},
+		{Key: "d", Version: 7, Before: before, Origin: origin}}}
+	sink.held["c"], sink.held["d"] = 7, 8
+	plan, _, err := r.Undo(t.Context(), undone, false)
+	if err != nil || !slices.Equal(sink.written, []string{"c"}) || plan.Targets[0].Overtaken != 1 {
+		t.Errorf("sent %v, plan %+v, %v", sink.written, plan.Targets, err)
+	}
+}
+
 // A run that died may have left writes of which nobody knows but the target.
 func TestWhatTheTargetShowsWasWritten(t *testing.T) {
 	memory, sink, r, undone := replaced(t)

@@ -8,12 +8,8 @@ import (
 	"time"
 )
 
-const (
-	// unsentBlock is how many changes that were not sent are recorded at once.
-	unsentBlock = 10_000
-	// telling is how often a long delivery says how far it is.
-	telling = time.Minute
-)
+// telling is how often a long delivery says how far it is.
+const telling = time.Minute
 
 // write records intents before the first request, and confirmations after each. It settles every intent whose end is
 // known, also when it is told to stop.
@@ -56,11 +52,23 @@ func (d *delivery) confirm(ctx context.Context, book *book, outcomes []Outcome) 
 		d.counts.count(o)
 		d.keep(o)
 	}
+	if outcomes = answered(outcomes); len(outcomes) == 0 {
+		return nil
+	}
 	if err := d.Ledger.Confirm(context.WithoutCancel(ctx), d.run, d.name(), outcomes); err != nil {
 		d.lost = true
 		return fmt.Errorf("record confirmations: %w", err)
 	}
 	return nil
+}
+
+// answered leaves out what is unknown: open is what that is, and of a large job it is a lot when a run is told to stop.
+func answered(outcomes []Outcome) []Outcome {
+	unknown := func(o Outcome) bool { return o.Status == Unknown }
+	if !slices.ContainsFunc(outcomes, unknown) {
+		return outcomes
+	}
+	return slices.DeleteFunc(slices.Clone(outcomes), unknown) // a copy, as the outcomes are the sink's
 }
 
 // letGo takes a lead that left the result, and whose record takes nothing any more, for cleared: leads leave because they were
@@ -104,21 +112,17 @@ func (d *delivery) keep(o Outcome) {
 // wrong, nor of one that was cut short as the ledger could not take its word: its rows stay open, for they may have been
 // applied.
 func (d *delivery) unreported(ctx context.Context, book *book) error {
-	status := NotSent
-	if book.wrong != nil || d.lost {
-		status = Unknown
+	left, believed := len(book.changes)-book.count, book.wrong == nil && !d.lost
+	if !believed {
+		d.counts.Sent += left
+		d.counts.Unknown += left
 	}
-	var err error
-	for outcomes := range book.rest(status, unsentBlock) {
-		for _, o := range outcomes {
-			d.counts.count(o)
-		}
-		if err != nil || status == Unknown { // open is what they are
-			continue
-		}
-		if err = d.Ledger.Confirm(context.WithoutCancel(ctx), d.run, d.name(), outcomes); err != nil {
-			err = fmt.Errorf("record what was not sent: %w", err)
-		}
+	if left == 0 || !believed {
+		return nil
 	}
-	return err
+	d.counts.NotSent += left
+	if err := d.Ledger.Withdraw(context.WithoutCancel(ctx), d.run, d.name(), book.unreported()); err != nil {
+		return fmt.Errorf("record what was not sent: %w", err)
+	}
+	return nil
 }

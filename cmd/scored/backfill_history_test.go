@@ -38,10 +38,13 @@ func computed(t *testing.T, config string, asOf time.Time) map[string]string {
 	return scores
 }
 
+// otherTimes lets live runs that are days apart differ more than those of an hour.
+const otherTimes = "max_shift: 10    "
+
 // A window that is made between others, and before a live run, changes what the history says of itself and of nothing else.
 func TestAWindowInBetweenLeavesTheLaterOnesAsTheyWere(t *testing.T) {
 	w := newWorld(t)
-	c := config(t)
+	c := config(t, "max_shift: 0.25  ", otherTimes)
 	from := midnight(w, 9)
 	window := func(first, last int) []string {
 		return []string{"backfill", leads, "-c", c, "--from", stamp(from.AddDate(0, 0, first)), "--to", stamp(from.AddDate(0, 0, last)), "--step", "3d"}
@@ -61,7 +64,7 @@ func TestAWindowInBetweenLeavesTheLaterOnesAsTheyWere(t *testing.T) {
 // A run that did not reach its target looked at the history all the same.
 func TestAWindowBeforeARunWithoutATargetLeavesThatAsItWas(t *testing.T) {
 	w := newWorld(t)
-	c := config(t)
+	c := config(t, "max_shift: 0.25  ", otherTimes)
 	from := midnight(w, 9)
 	at := func(days int) string { return stamp(from.AddDate(0, 0, days)) }
 	scored(t, "run", leads, "-c", c, "--as-of", at(3)).want(t, exitOK)

@@ -85,7 +85,7 @@ func TestABackfillThatFillsLeavesScoredLeadsAlone(t *testing.T) {
 
 func TestAnOlderScoreNeverReplacesANewerOne(t *testing.T) {
 	w := newWorld(t)
-	c := config(t)
+	c := config(t, "max_shift: 0.25  ", otherTimes)
 	scored(t, "run", leads, "-c", c, "--as-of", stamp(midnight(w, 9))).want(t, exitOK)
 	if s := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t); s.Unchanged == 0 {
 		t.Fatal("no score is as it was: this would not show that a look without a change counts")
@@ -126,10 +126,17 @@ func TestABackfillMakesWhatIsMissingOrFailed(t *testing.T) {
 		"3 windows: 2 ok, 0 partial, 1 failed, 0 interrupted, 0 not begun; 0 were done before",
 		"to go on: scored backfill lead_scoring -c "+broken+" --from "+at(0)+" --to "+at(3)+" --step 1d\n")
 	listed := scored(t, append(stretch(c, 0, 4), "--dry-run")...).want(t, exitOK, "4 windows of 1d, 2 to make",
-		at(0)+" to "+at(1)+": to do, lead_scoring-", "failed before: ", at(1)+" to "+at(2)+": done by lead_scoring-", at(3)+" to "+at(4)+": to do\n")
+		at(0)+" to "+at(1)+": to make, lead_scoring-", "failed before: ", at(1)+" to "+at(2)+": left, done by lead_scoring-",
+		at(3)+" to "+at(4)+": to make, no run was begun\n")
 	if lines := strings.Count(listed.out, "\n"); lines != 5 {
 		t.Errorf("%d lines for 4 windows and their sum:\n%s", lines, listed.out)
 	}
+	missing := scored(t, append(stretch(c, 0, 4), "--mode", "missing", "--dry-run")...).want(t, exitOK, "4 windows of 1d, 1 to make",
+		at(0)+" to "+at(1)+": left, lead_scoring-", "failed before: ", at(3)+" to "+at(4)+": to make, no run was begun\n")
+	if strings.Count(missing.out, "left, ") != 3 {
+		t.Errorf("it lists\n%s", missing.out)
+	}
+	scored(t, append(stretch(c, 0, 3), "--mode", "missing")...).want(t, exitOK, "nothing to do: all 3 windows were begun before; --mode failed makes those again that failed")
 	r := scored(t, stretch(c, 0, 4)...).want(t, exitOK, "4 windows of 1d, 2 to make", "2 windows: 2 ok", "2 were done before")
 	var made []string
 	for _, s := range r.summaries(t) {
@@ -138,14 +145,22 @@ func TestABackfillMakesWhatIsMissingOrFailed(t *testing.T) {
 	if want := []string{at(1), at(4)}; !slices.Equal(made, want) {
 		t.Errorf("made %v, want %v", made, want)
 	}
-	done := scored(t, stretch(c, 0, 4)...).want(t, exitOK, "nothing to do: all 4 windows were done before; --again makes them again")
+	done := scored(t, stretch(c, 0, 4)...).want(t, exitOK, "nothing to do: all 4 windows were done before; --mode all makes them again")
 	if len(done.summaries(t)) != 0 {
 		t.Error("a backfill that is done made runs")
 	}
-	scored(t, append(stretch(c, 0, 4), "--again", "--dry-run")...).want(t, exitOK, "4 to make", "to do again, done by")
-	if n := len(scored(t, append(stretch(c, 3, 4), "--again")...).want(t, exitOK, "1 to make").summaries(t)); n != 1 {
-		t.Errorf("--again made %d runs of one window", n)
+	scored(t, append(stretch(c, 0, 4), "--mode", "all", "--dry-run")...).want(t, exitOK, "4 to make", "to make again, done by")
+	if n := len(scored(t, append(stretch(c, 3, 4), "--mode", "all")...).want(t, exitOK, "1 to make").summaries(t)); n != 1 {
+		t.Errorf("--mode all made %d runs of one window", n)
 	}
+}
+
+func TestABackfillOfMissingWindowsGoesOnWithThoseThatFailed(t *testing.T) {
+	w := newWorld(t)
+	from := midnight(w, 5)
+	broken := config(t, "../sql/dataprep/lead_scoring.sql", scriptSince(t, from.Add(2*day)))
+	scored(t, "backfill", leads, "-c", broken, "--from", stamp(from), "--to", stamp(from.Add(2*day)), "--step", "1d", "--mode", "missing").
+		want(t, exitFailed, "1 failed", "to go on: scored backfill lead_scoring -c "+broken+" --from "+stamp(from)+" --to "+stamp(from.Add(2*day))+" --step 1d\n")
 }
 
 func TestABackfillGivesUpWhereTheNextWindowWouldFailToo(t *testing.T) {
@@ -191,7 +206,7 @@ func TestADryBackfillWritesNothingAndConnectsNowhere(t *testing.T) {
 	t.Setenv("SCORED_SALESFORCE_LOGIN_URL", "http://127.0.0.1:1")
 	from := midnight(w, 2)
 	stretch := []string{"backfill", leads, "-c", config(t), "--from", stamp(from), "--to", stamp(from.Add(day)), "--step", "6h"}
-	scored(t, append(stretch, "--dry-run")...).want(t, exitOK, stamp(from)+" to "+stamp(from.Add(6*time.Hour))+": to do\n", "nothing was written")
+	scored(t, append(stretch, "--dry-run")...).want(t, exitOK, stamp(from)+" to "+stamp(from.Add(6*time.Hour))+": to make, no run was begun\n", "nothing was written")
 	left, err := os.ReadDir(w.Dir)
 	if err != nil {
 		t.Fatal(err)
@@ -212,6 +227,11 @@ func TestWhichRunsDoForAWindow(t *testing.T) {
 	}
 	brokeOff := run(pipeline.Backfill, pipeline.Partial, history)
 	brokeOff.Summary.Targets = []pipeline.TargetSummary{{Target: "salesforce", Error: "503"}}
+	short := func(trigger pipeline.Trigger) pipeline.Record {
+		r := run(trigger, pipeline.Partial, history)
+		r.Summary.Deferred = 1
+		return r
+	}
 	for _, tt := range []struct {
 		name                   string
 		run                    pipeline.Record
@@ -226,6 +246,10 @@ func TestWhichRunsDoForAWindow(t *testing.T) {
 		{"one that was stopped", run(pipeline.Backfill, pipeline.Interrupted, nil), false, false, false},
 		{"one of before there was a history", run(pipeline.Scheduled, pipeline.OK, nil), false, false, true},
 		{"one that did not get into the history", run(pipeline.Scheduled, pipeline.Partial, &pipeline.TargetSummary{Error: "disk"}), false, false, false},
+		{"one that the API budget cut short, of a slot: the next slot sends the rest", short(pipeline.Scheduled), true, true, true},
+		{"the same of a backfill: nobody sends the rest", short(pipeline.Backfill), false, false, false},
+		{"the same of a backfill that fills", short(pipeline.Fill), false, false, false},
+		{"an undo", run(pipeline.Undo, pipeline.OK, history), false, false, false},
 		{"one whose target broke off", brokeOff, false, false, false},
 		{"one that is going on", pipeline.Record{}, false, false, false},
 		{"one that died", pipeline.Record{End: pipeline.Interrupted}, false, false, false},
@@ -254,6 +278,11 @@ func TestBackfillUsage(t *testing.T) {
 		{leads + " --from 2026-01-01 --to 2999-01-01 --step 15m", []string{"in the future"}},
 		{leads + " --from 2026-01-01 --to 2026-02-01 --step 1m", []string{"44640 windows", "--step of 5m or more"}},
 		{leads + " --from 2026-01-01 --to 2026-01-02 --step 1d --forwards", []string{"forwards"}},
+		{leads + " --from 2026-01-01 --to 2026-01-02 --step 1d --mode again", []string{"--mode again is not one of missing, failed, all"}},
+		{leads + " --from 2026-01-01 --to 2026-01-02 --step 1d --concurrency 0", []string{"--concurrency 0 is not from 1 to 8"}},
+		{leads + " --from 2026-01-01 --to 2026-01-02 --step 1d --concurrency 9", []string{"--concurrency 9 is not from 1 to 8"}},
+		{leads + " --from 2026-01-01 --to 2026-01-02 --step 1d --duty 0", []string{"--duty 0 is not a percentage from 1 to 100"}},
+		{leads + " --from 2026-01-01 --to 2026-01-02 --step 1d --duty 101", []string{"--duty 101"}},
 		{"nobody --from 2026-01-01 --to 2026-01-02 --step 1d", []string{`no job "nobody"`, leads}},
 	} {
 		scored(t, append([]string{"backfill", "-c", c}, strings.Fields(tt.args)...)...).want(t, exitUsage, tt.texts...)

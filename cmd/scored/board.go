@@ -136,6 +136,15 @@ func (b *board) Runs(ctx context.Context, job string, limit int) ([]pipeline.Rec
 	return b.ledger.Runs(ctx, job, limit)
 }
 
+// Held implements [status.Board].
+func (b *board) Held(ctx context.Context, job string) (*pipeline.Record, error) {
+	r, found, err := b.ledger.Held(ctx, job)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &r, nil
+}
+
 // Lost implements [status.Board].
 func (b *board) Lost(ctx context.Context, job string, limit int) ([]pipeline.Span, error) {
 	slots, err := b.ledger.Lost(ctx, job, time.Now().Add(-lostSince), limit)

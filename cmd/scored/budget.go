@@ -51,7 +51,10 @@ func budgetCommand(config *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := budgetView{Budget: b, Plan: policy.Allowance(b, cfg.Salesforce.APIReserve), reserve: cfg.Salesforce.APIReserve,
+			spare := b
+			spare.Leftover = true
+			reserve := cfg.Salesforce.APIReserve
+			v := budgetView{Budget: b, Plan: policy.Allowance(b, reserve), backfill: policy.Allowance(spare, reserve).Run, reserve: reserve,
 				threshold: cfg.Salesforce.BulkThreshold, cost: targets[0].Meter.Cost, asked: changes}
 			if asJSON {
 				return v.json(cmd.OutOrStdout())
@@ -71,7 +74,8 @@ func readBudget(ctx context.Context, path string, cfg *configs.Config, l *ledger
 		return b, err
 	}
 	now := time.Now()
-	b.Own, b.Typical, err = l.Spent(ctx, now.Add(-24*time.Hour))
+	spent, err := l.Spent(ctx, now.Add(-24*time.Hour))
+	b.Own, b.Extra, b.Typical = spent.Calls, spent.Extra(), spent.Typical
 	b.Runs = runsADay(path, cfg, now)
 	return b, err
 }
@@ -80,6 +84,7 @@ func readBudget(ctx context.Context, path string, cfg *configs.Config, l *ledger
 type budgetView struct {
 	pipeline.Budget
 	policy.Plan
+	backfill  int // requests that a backfill may use
 	reserve   int // percent
 	threshold int // of changes
 	cost      func(changes int) int
@@ -115,7 +120,11 @@ func (v *budgetView) print(out io.Writer) {
 		fmt.Fprintln(w, "CHANGES\tCALLS\tBY\tNOW")
 		for _, n := range v.amounts() {
 			now := "all"
-			if !v.Unlimited && v.cost(n) > v.Run {
+			switch {
+			case v.Unlimited || v.cost(n) <= v.Run:
+			case v.cost(1) > v.Run:
+				now = "none, all stay due"
+			default:
 				now = "the largest, the rest later"
 			}
 			fmt.Fprintf(w, "%d\t%d\t%s\t%s\n", n, v.cost(n), v.path(n), now)
@@ -133,9 +142,15 @@ func (v *budgetView) lines(w io.Writer) {
 	fmt.Fprintf(w, "used by everybody\t%d\tin the last 24 hours\n", v.Used)
 	fmt.Fprintf(w, "used by scored\t%d\tof these, by its runs\n", v.Own)
 	fmt.Fprintf(w, "runs to come\t%d\twithin 24 hours, by the schedules of all jobs\n", v.Runs)
-	fmt.Fprintf(w, "a run takes\t%d\tas a rule\n", v.Typical)
-	fmt.Fprintf(w, "forecast\t%d\tof %d: others as they are, and those runs\n", v.Forecast, v.Ceiling)
+	if v.Typical > 0 {
+		fmt.Fprintf(w, "a run takes\t%d\tas a rule\n", v.Typical)
+		fmt.Fprintf(w, "forecast\t%d\tof %d: others as they are, and those runs\n", v.Forecast, v.Ceiling)
+	} else {
+		fmt.Fprintf(w, "a run takes\t-\tno run has called the org yet: the table below has the costs\n")
+		fmt.Fprintf(w, "forecast\t%d\tof %d: others as they are; what those runs take is not known yet\n", v.Forecast, v.Ceiling)
+	}
 	fmt.Fprintf(w, "a run may use\t%d\tnow\n", v.Run)
+	fmt.Fprintf(w, "a backfill may use\t%d\tnow: what those runs leave\n", v.backfill)
 }
 
 func (v *budgetView) json(out io.Writer) error {
@@ -158,8 +173,9 @@ func (v *budgetView) json(out io.Writer) error {
 		Typical   int    `json:"calls_a_run"`
 		Forecast  int    `json:"forecast"`
 		Run       int    `json:"run_may_use"`
+		Backfill  int    `json:"backfill_may_use"`
 		Short     bool   `json:"short"`
 		Unlimited bool   `json:"unlimited"`
 		Costs     []cost `json:"costs"`
-	}{v.Limit, v.reserve, v.Ceiling, v.Used, v.Own, v.Runs, v.Typical, v.Forecast, v.Run, v.Short(), v.Unlimited, costs})
+	}{v.Limit, v.reserve, v.Ceiling, v.Used, v.Own, v.Runs, v.Typical, v.Forecast, v.Run, v.backfill, v.Short(), v.Unlimited, costs})
 }

@@ -20,7 +20,7 @@ func TestAShortBudgetSendsTheLargestChangesFirst(t *testing.T) {
 	c := config(t)
 	at := time.Now().UTC().Truncate(time.Second)
 	want := computed(t, c, at)
-	looks := 2 // Describe, and the validation rules
+	looks := 3 // Describe, the validation rules, and whether there are scores
 	w.Org.SpendAPICalls(100_000*80/100 - looks - 1)
 	s := scored(t, "run", leads, "--as-of", stamp(at), "-c", c).want(t, exitPartial, "deferred", "the budget of requests is short").summary(t)
 	if s.Sent != 200 || s.Accepted != 200 || s.Deferred != s.Scored-200 {
@@ -45,7 +45,7 @@ func TestAShortBudgetSendsTheLargestChangesFirst(t *testing.T) {
 		t.Errorf("a score of %d was not sent, and %d smaller ones were", most, at)
 	}
 	scored(t, "runs", "show", "last", "-c", c).want(t, exitOK, "deferred")
-	scored(t, "budget", "-c", c).want(t, exitOK, "a run may use", "the largest, the rest later", "SHORT")
+	scored(t, "budget", "-c", c).want(t, exitOK, "a run may use", "none, all stay due", "SHORT")
 	scored(t, "check", "-c", c).want(t, exitOK, "WARN  budget     salesforce", "a run may use 0 now")
 
 	t.Setenv("SCORED_SALESFORCE_API_RESERVE", "0")
@@ -63,7 +63,7 @@ func TestTheBudgetIsShownAndNothingWritten(t *testing.T) {
 	r := scored(t, "budget", leads, "-c", c, "--changes", "250000").want(t, exitOK)
 	for _, line := range []string{
 		`the org allows +100000 +API`, `left to others +20000 +20 %`, `used by everybody +100[01] `, `used by scored +0 `, `runs to come +96 `,
-		`a run takes +0 `, `a run may use +7\d{4} `, `\n200 +1 +sObject Collections +all`, `\n2000 +10 +sObject Collections`,
+		`a run takes +- +no run has called the org yet`, `forecast +100[01] +of 80000: others as they are; what those runs take is not known yet`, `a run may use +7\d{4} `, `a backfill may use +7\d{4} +now: what those runs leave`, `\n200 +1 +sObject Collections +all`, `\n2000 +10 +sObject Collections`,
 		`\n2001 +\d+ +Bulk API 2.0`, `\n250000 +\d+ +Bulk API 2.0 +all`,
 	} {
 		if !regexp.MustCompile(line).MatchString(r.out) {
@@ -74,6 +74,9 @@ func TestTheBudgetIsShownAndNothingWritten(t *testing.T) {
 		Limit int `json:"limit"`
 		Own   int `json:"used_by_scored"`
 		Runs  int `json:"runs_to_come"`
+		Used  int `json:"used"`
+		Calls int `json:"calls_a_run"`
+		Spare int `json:"backfill_may_use"`
 		Costs []struct {
 			Changes, Calls int
 			Path           string
@@ -83,7 +86,7 @@ func TestTheBudgetIsShownAndNothingWritten(t *testing.T) {
 	if err := json.Unmarshal([]byte(scored(t, "budget", "--json", "-c", c).want(t, exitOK).out), &object); err != nil {
 		t.Fatal(err)
 	}
-	if object.Limit != 100_000 || object.Own == 0 || object.Runs != 96 || len(object.Costs) < 5 || object.Costs[0].Path != "sobject_collections" {
+	if object.Limit != 100_000 || object.Own == 0 || object.Runs != 96 || object.Spare != 80_000-(object.Used-object.Own)-96*object.Calls || len(object.Costs) < 5 || object.Costs[0].Path != "sobject_collections" {
 		t.Errorf("got %+v", object)
 	}
 	for _, request := range w.Org.Requests()[:1] {
@@ -93,6 +96,7 @@ func TestTheBudgetIsShownAndNothingWritten(t *testing.T) {
 	}
 	scored(t, "budget", "nobody", "-c", c).want(t, exitUsage, `no job "nobody"`)
 	scored(t, "budget", "--changes", "-1", "-c", c).want(t, exitUsage, "--changes -1")
+	scored(t, "budget", "-c", c).want(t, exitOK, "as a rule", "others as they are, and those runs")
 }
 
 func TestCheckTellsOfGuardBudgetAndQuarantine(t *testing.T) {

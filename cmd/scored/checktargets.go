@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -30,6 +31,7 @@ func (c *checker) targets(ctx context.Context, cfg *configs.Config, jc configs.J
 			len(jc.Targets[i].Fields), jc.Targets[i].Object), err)
 		if err == nil {
 			c.guard(cfg, jc.Targets[i], ready)
+			c.scores(ctx, jc, t)
 			c.budget(ctx, cfg, t)
 		}
 	}
@@ -44,6 +46,28 @@ func (c *checker) guard(cfg *configs.Config, tc configs.Target, ready pipeline.R
 	}
 	c.warn("guard", tc.Name, fmt.Sprintf("no validation rule of %s is known to refuse older versions: after a crash a run waits %s before it sends",
 		tc.Object, cfg.Salesforce.Timeout), "the log line above says why; docs/salesforce-admin.md has the rule and how to deploy it")
+}
+
+// scores says whether the org holds scores that the job's first run would replace without the ledger knowing them.
+func (c *checker) scores(ctx context.Context, jc configs.Job, t pipeline.Target) {
+	if c.ledger == nil {
+		return
+	}
+	for _, err := range c.ledger.Confirmed(ctx, jc.Name, t.Sink.Name()) { // the first entry says enough
+		c.result("scores", t.Sink.Name(), "the ledger knows what the org confirmed", err)
+		return
+	}
+	held, err := t.Reader.Any(ctx)
+	if held {
+		c.warn("scores", t.Sink.Name(), "the org holds scores that the ledger does not know: the next run would send every score",
+			fmt.Sprintf("`scored ledger rebuild %s` takes them in; after the run, an undo of it could only clear them", jc.Name))
+		return
+	}
+	if err != nil {
+		c.warn("scores", t.Sink.Name(), err.Error(), cmp.Or(pipeline.HintOf(err), "the first run asks again"))
+		return
+	}
+	c.result("scores", t.Sink.Name(), "the org holds none yet", nil)
 }
 
 // budget says what a run may use of the org's daily API calls.

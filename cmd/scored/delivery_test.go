@@ -102,7 +102,7 @@ func TestALeadThatLeavesTheResultKeepsItsScoreOrIsCleared(t *testing.T) {
 	}
 	clears := config(t, script, without, "on_leave: keep", "on_leave: clear")
 	scored(t, "run", leads, "--dry-run", "-c", clears).want(t, exitOK, "1 would change", gone+"  cleared")
-	s := scored(t, "run", leads, "-c", clears).want(t, exitOK, "1 to be cleared").summary(t)
+	s := scored(t, "run", leads, "-c", clears).want(t, exitOK, "1 cleared").summary(t)
 	if s.Sent != 1 || s.Cleared != 1 || leadScores(w)[gone] != "" {
 		t.Errorf("%+v, and the lead holds %q", s, leadScores(w)[gone])
 	}

@@ -16,6 +16,7 @@ type takesAll struct{}
 
 func (takesAll) Name() string                                    { return "m@12345678" }
 func (takesAll) Digest() string                                  { return "" }
+func (takesAll) Reference() *pipeline.Profile                    { return nil }
 func (takesAll) Bind([]pipeline.Column) (pipeline.Scorer, error) { return nil, nil }
 
 // The row is kept while the source goes on in the memory that it came in.

@@ -119,6 +119,7 @@ func scored(t *testing.T, args ...string) result {
 	t.Helper()
 	var out, log bytes.Buffer
 	code := execute(t.Context(), args, &out, &log)
+	unleaked(t, args, out.String()+log.String())
 	return result{code, out.String(), log.String()}
 }
 

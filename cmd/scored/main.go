@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	_ "time/tzdata" // schedules may name a zone, and not every machine has them
@@ -25,6 +27,7 @@ const (
 	exitFailed        = 1
 	exitUsage         = 2
 	exitPartial       = 3
+	exitHeld          = 4
 	exitTryAgain      = 75
 	exitConfiguration = 78
 )
@@ -55,11 +58,13 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	root.SetFlagErrorFunc(wantedValue)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	config := root.PersistentFlags().StringP("config", "c", defaultConfig(), "the config file (or SCORED_CONFIG)")
 	root.AddCommand(daemonCommand(config), runCommand(config), backfillCommand(config), checkCommand(config), datasetCommand(config),
 		modelCommand(config), explainCommand(config), runsCommand(config), slotsCommand(config), pauseCommand(config), resumeCommand(config),
-		quarantineCommand(config), budgetCommand(config), undoCommand(config), ledgerCommand(config))
+		quarantineCommand(config), budgetCommand(config), replayCommand(config), undoCommand(config), ledgerCommand(config),
+		releaseCommand(config), discardCommand(config), forgetCommand(config))
 
 	err := root.ExecuteContext(ctx)
 	if err != nil {
@@ -90,9 +95,48 @@ func version() string {
 // oneJob wants the name of one job as the only argument.
 func oneJob(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("%s wants the name of one job, and got %d arguments", cmd.Name(), len(args))
+		return fmt.Errorf("%s wants the name of one job, and got %d arguments", verbOf(cmd), len(args))
 	}
 	return nil
+}
+
+// verbOf is a verb as it is typed, with the group it is in.
+func verbOf(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+}
+
+// below is the error of a verb that only groups the named ones, which got none of them.
+func below(cmd *cobra.Command, args []string, verbs ...string) error {
+	wanted := verbs[0]
+	if last := len(verbs) - 1; last > 0 {
+		wanted = "one of " + strings.Join(verbs[:last], ", ") + " and " + verbs[last]
+	}
+	if len(args) == 0 {
+		return usage{fmt.Errorf("%s wants %s", cmd.Name(), wanted)}
+	}
+	return usage{fmt.Errorf("%s wants %s, and got %q%s", cmd.Name(), wanted, args[0], meant(cmd, args[0]))}
+}
+
+// meant asks whether one of a verb's own verbs was mistyped; "" if none is near.
+func meant(cmd *cobra.Command, typed string) string {
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(typed); len(near) > 0 {
+		return ": did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return ""
+}
+
+// wantedValue says what a flag wants instead of what the parser of its value could not do.
+func wantedValue(_ *cobra.Command, err error) error {
+	parse, ok := errors.AsType[*strconv.NumError](err)
+	if !ok {
+		return err
+	}
+	wanted := "a whole number"
+	if parse.Func == "ParseBool" {
+		wanted = "true or false"
+	}
+	return errors.New(strings.TrimSuffix(err.Error(), parse.Error()) + wanted + " is wanted")
 }
 
 // exit is an error that was reported already and only carries its code.

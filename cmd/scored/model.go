@@ -23,8 +23,8 @@ func modelCommand(config *string) *cobra.Command {
 		Use:   "model",
 		Short: "Look at a model: what it is, what it expects, whether it gives what training gave",
 		Long:  "model looks at a bundle. It reads files only, and needs neither the warehouse nor Salesforce.\n\n" + whichBundle,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return usage{fmt.Errorf("model wants one of show, contract and verify, and got %q", strings.Join(args, " "))}
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return below(cmd, args, "show", "contract", "verify")
 		},
 	}
 	cmd.AddCommand(modelShowCommand(config), modelContractCommand(config), modelVerifyCommand(config))

@@ -289,6 +289,12 @@ func rewritten(t *testing.T, path string, edit func(i int, row []string) []strin
 // remade copies the sample bundle as if it had been exported from another source: the same forest under another name.
 func remade(t *testing.T) string {
 	t.Helper()
+	return remadeWith(t, func(manifest map[string]json.RawMessage) { manifest["source"] = json.RawMessage(`"another revision"`) })
+}
+
+// remadeWith copies the sample bundle with its manifest edited.
+func remadeWith(t *testing.T, edit func(manifest map[string]json.RawMessage)) string {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(sampleBundle)); err != nil {
 		t.Fatal(err)
@@ -300,7 +306,7 @@ func remade(t *testing.T) string {
 	}
 	var manifest map[string]json.RawMessage
 	decode(t, string(text), &manifest)
-	manifest["source"] = json.RawMessage(`"another revision"`)
+	edit(manifest)
 	if text, err = json.Marshal(manifest); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"scored/configs"
+	"scored/pipeline"
 	"scored/pipeline/ledger"
 )
 
@@ -23,6 +24,14 @@ func pauseCommand(config *string) *cobra.Command {
 				return err
 			}
 			defer l.Close()
+			cursor, err := l.Cursor(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if !cursor.Paused.IsZero() && why == "" {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s, and stays so until `scored resume %s`\n", pausedSince(args[0], cursor), args[0])
+				return nil
+			}
 			if err := l.Pause(cmd.Context(), args[0], why); err != nil {
 				return err
 			}
@@ -34,6 +43,15 @@ func pauseCommand(config *string) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&why, "why", "", "what those should know who find the job paused")
 	return cmd
+}
+
+// pausedSince says since when a paused job is, and why.
+func pausedSince(job string, cursor pipeline.Cursor) string {
+	why := ""
+	if cursor.PausedWhy != "" {
+		why = " (" + printable(cursor.PausedWhy) + ")"
+	}
+	return fmt.Sprintf("%s is paused since %s%s", job, stamp(cursor.Paused), why)
 }
 
 func resumeCommand(config *string) *cobra.Command {

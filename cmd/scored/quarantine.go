@@ -24,8 +24,8 @@ func quarantineCommand(config *string) *cobra.Command {
 		Long: "A lead that a target refuses waits in quarantine: 14 minutes at first, then twice as long after each refusal, a day at\n" +
 			"most. When its time has come, the next run offers the score of then. One that will never take a score again (it was\n" +
 			"converted or deleted) waits until somebody says so. A lead that the target accepts leaves the quarantine.",
-		RunE: func(_ *cobra.Command, args []string) error {
-			return usage{fmt.Errorf("quarantine wants one of list, retry and export, and got %q", strings.Join(args, " "))}
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return below(cmd, args, "list", "retry", "export")
 		},
 	}
 	cmd.AddCommand(quarantineListCommand(config), quarantineRetryCommand(config), quarantineExportCommand(config))
@@ -79,14 +79,14 @@ func quarantineRetryCommand(config *string) *cobra.Command {
 			"offers them the scores of then; if the target refuses one again, it waits as after its first refusal.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return errors.New("retry wants the name of one job, and keys or --all")
+				return errors.New("quarantine retry wants the name of one job, and keys of leads or --all")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			job, keys := args[0], args[1:]
 			if all == (len(keys) > 0) {
-				return usage{errors.New("retry wants either the keys of leads or --all")}
+				return usage{errors.New("quarantine retry wants either the keys of leads or --all")}
 			}
 			l, err := openForJob(*config, job)
 			if err != nil {
@@ -107,8 +107,16 @@ func quarantineRetryCommand(config *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if lifted == 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "no lead of %s is in quarantine: there is nothing to retry\n", job)
+				return nil
+			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d leads of %s are due: the next run offers them the scores of then\n", lifted, job)
-			return nil
+			cursor, err := l.Cursor(cmd.Context(), job)
+			if err == nil && !cursor.Paused.IsZero() {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: the next run is made when somebody says `scored resume %s`\n", pausedSince(job, cursor), job)
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&target, "target", "", "only this target's")

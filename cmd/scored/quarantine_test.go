@@ -65,8 +65,12 @@ func TestARefusedRowWaitsInQuarantineUntilItIsRetried(t *testing.T) {
 		t.Errorf("after a retry %d were sent; the leads hold %q and %q", again.Sent, leadScores(w)[ruled], leadScores(w)[gone])
 	}
 	scored(t, "quarantine", "retry", leads, "--all", "-c", c).want(t, exitOK, "1 leads of lead_scoring are due")
+	scored(t, "pause", leads, "-c", c).want(t, exitOK)
+	scored(t, "quarantine", "retry", leads, "--all", "-c", c).want(t, exitOK, "the next run is made when somebody says `scored resume lead_scoring`")
+	scored(t, "resume", leads, "-c", c).want(t, exitOK)
 	scored(t, "run", leads, "-c", c).want(t, exitOK)
 	scored(t, "quarantine", "list", "-c", c).want(t, exitOK, "no lead is in quarantine")
+	scored(t, "quarantine", "retry", leads, "--all", "-c", c).want(t, exitOK, "no lead of lead_scoring is in quarantine")
 	agrees(t, w, c)
 }
 
@@ -129,12 +133,16 @@ func TestQuarantineUsage(t *testing.T) {
 	newLedger(t)
 	c := config(t)
 	for args, text := range map[string]string{
-		"":                              "list, retry and export",
+		"":                              "quarantine wants one of list, retry and export\n",
+		"lst":                           `quarantine wants one of list, retry and export, and got "lst": did you mean list?`,
+		"mend":                          `, and got "mend"` + "\n",
+		"list --rows many":              `invalid argument "many" for "--rows" flag: a whole number is wanted` + "\n",
+		"list --json=many":              `invalid argument "many" for "--json" flag: true or false is wanted` + "\n",
 		"list nobody":                   `no job "nobody"`,
 		"list --target nowhere":         `no target "nowhere"`,
 		"list --rows -1":                "--rows -1",
-		"list one two":                  "one job or none",
-		"retry":                         "wants the name of one job",
+		"list one two":                  "quarantine list wants the name of one job or none",
+		"retry":                         "quarantine retry wants the name of one job",
 		"retry lead_scoring":            "either the keys of leads or --all",
 		"retry lead_scoring L1 --all":   "either the keys of leads or --all",
 		"retry nobody --all":            `no job "nobody"`,

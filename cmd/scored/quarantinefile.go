@@ -26,7 +26,7 @@ func quarantineExportCommand(config *string) *cobra.Command {
 		Args: oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
-				return usage{errors.New("--out names the CSV file to write")}
+				return usage{errors.New("quarantine export wants --out FILE.csv, the file to write")}
 			}
 			if info, err := os.Stat(out); err == nil && info.IsDir() {
 				return usage{fmt.Errorf("--out %s is a folder: name the CSV file", out)}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,8 +20,8 @@ func ledgerCommand(config *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ledger",
 		Short: "Mend the local record of what the targets hold",
-		RunE: func(_ *cobra.Command, args []string) error {
-			return usage{fmt.Errorf("ledger wants rebuild, and got %q", strings.Join(args, " "))}
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return below(cmd, args, "rebuild")
 		},
 	}
 	cmd.AddCommand(rebuildCommand(config))
@@ -85,6 +84,9 @@ func (j *job) rebuild(ctx context.Context, t pipeline.Target) error {
 		return err
 	}
 	fmt.Fprintf(j.console.out, "%s: %d records read from org %s, %d entries made or replaced", t.Sink.Name(), read.records, ready.Identity, taken)
+	if known := read.records - taken; known > 0 {
+		fmt.Fprintf(j.console.out, "; of %d the ledger had as much, or something newer", known)
+	}
 	if read.partial > 0 {
 		fmt.Fprintf(j.console.out, "; %d records lack score, grade or model, and are due", read.partial)
 	}
@@ -103,8 +105,8 @@ type reading struct {
 // progressStep is after how many records progress is told.
 const progressStep = 1_000
 
-func (r *reading) count(held iter.Seq2[pipeline.Held, error]) iter.Seq2[pipeline.Held, error] {
-	return func(yield func(pipeline.Held, error) bool) {
+func (r *reading) count(held iter.Seq2[pipeline.Holding, error]) iter.Seq2[pipeline.Holding, error] {
+	return func(yield func(pipeline.Holding, error) bool) {
 		for h, err := range held {
 			if err == nil {
 				r.records++

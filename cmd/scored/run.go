@@ -24,8 +24,11 @@ func runCommand(config *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run JOB",
 		Short: "Make one run of a job now",
-		Long: "run reads the job's dataprep result, scores it and sends what changed since the target last confirmed it.\n" +
-			"Exit code 0: everything was accepted; 3: some rows were not; 75: nothing was, and the same run may succeed\n" +
+		Long: "run reads the job's dataprep result, scores it and sends what changed since the target last confirmed it. It is made\n" +
+			"also of a paused job. It has no deadline: Ctrl-C stops it at the next request boundary, and the next run makes up for\n" +
+			"it.\n\n" +
+			"Exit code 0: everything was accepted; 3: some rows were not; 4: the run looks wrong beside those before, and is\n" +
+			"held: nothing was sent, see `scored release`; 75: nothing was, and the same run may succeed\n" +
 			"later; 78: something must be edited first.",
 		Args: oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,6 +53,9 @@ func runCommand(config *string) *cobra.Command {
 			if dryRun {
 				return runDry(cmd.Context(), j, req, console.out)
 			}
+			if err := j.warnOfPause(cmd.Context(), "this run"); err != nil {
+				return err
+			}
 			return runOnce(cmd.Context(), j, req, console.out)
 		},
 	}
@@ -57,6 +63,17 @@ func runCommand(config *string) *cobra.Command {
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would change, with a sample, and write nothing")
 	cmd.Flags().BoolVar(&full, "full", false, "send every score, changed or not")
 	return cmd
+}
+
+// warnOfPause says that what a person starts is made although the job is paused. What an undo brought back, it replaces.
+func (j *job) warnOfPause(ctx context.Context, what string) error {
+	name := j.runner.Job
+	cursor, err := j.ledger.Cursor(ctx, name)
+	if err == nil && !cursor.Paused.IsZero() {
+		fmt.Fprintf(j.console.out, "WARNING: %s; %s goes on all the same, and sends what differs, also scores that an undo took back\n"+
+			"  -> Ctrl-C stops it; `scored run %s --dry-run` shows what differs\n", pausedSince(name, cursor), what, name)
+	}
+	return err
 }
 
 func runOnce(ctx context.Context, j *job, req pipeline.Request, out io.Writer) error {
@@ -89,6 +106,8 @@ func endCode(s *pipeline.Summary, err error) error {
 		return nil
 	case s.End == pipeline.Partial:
 		return exit(exitPartial)
+	case s.End == pipeline.Held:
+		return exit(exitHeld)
 	case s.End == pipeline.Interrupted:
 		return exit(exitTryAgain)
 	case err == nil && s.Unknown > 0:
@@ -108,6 +127,9 @@ func runDry(ctx context.Context, j *job, req pipeline.Request, out io.Writer) er
 	}
 	fmt.Fprintf(out, "dry run as of %s: %d rows read, %d scored, %d rejected; nothing was written\n",
 		req.AsOf.Format(time.RFC3339), plan.Read, plan.Scored, len(plan.Rejected))
+	for _, f := range plan.Findings {
+		fmt.Fprintf(out, "would be held: %s\n", f.Text)
+	}
 	for _, r := range plan.Rejected[:min(len(plan.Rejected), sampleSize)] {
 		fmt.Fprintf(out, "  rejected %s: %s\n", r.Key, r.Reason)
 	}

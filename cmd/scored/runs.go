@@ -62,7 +62,7 @@ func runsCommand(config *string) *cobra.Command {
 // atMostOneJob wants the name of one job, or nothing.
 func atMostOneJob(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return fmt.Errorf("%s wants the name of one job or none, and got %d arguments", cmd.Name(), len(args))
+		return fmt.Errorf("%s wants the name of one job or none, and got %d arguments%s", verbOf(cmd), len(args), meant(cmd, args[0]))
 	}
 	return nil
 }
@@ -143,8 +143,9 @@ func known(r pipeline.Record) any {
 	if r.Summary != nil {
 		return struct {
 			*pipeline.Summary
-			Ended *time.Time `json:"ended"`
-		}{r.Summary, ended}
+			Ended  *time.Time      `json:"ended"`
+			Ruling pipeline.Ruling `json:"ruling,omitempty"`
+		}{r.Summary, ended, r.Ruling}
 	}
 	var slot *time.Time
 	if !r.Slot.IsZero() {
@@ -187,6 +188,9 @@ func runsTable(out io.Writer, runs []pipeline.Record) {
 func ending(r pipeline.Record) string {
 	if r.Ended.IsZero() && r.End != dead {
 		return "running"
+	}
+	if r.Ruling != "" {
+		return fmt.Sprintf("%s, %s", r.End, r.Ruling)
 	}
 	return string(r.End)
 }

@@ -142,6 +142,9 @@ func (d *details) print(out io.Writer, rows int) {
 	if d.Summary != nil && d.Summary.Hint != "" {
 		fmt.Fprintf(w, "hint\t%s\n", printable(d.Summary.Hint))
 	}
+	if d.Ruling != "" {
+		fmt.Fprintf(w, "ruling\t%s at %s\n", d.Ruling, stamp(d.Ruled))
+	}
 	if d.Summary != nil {
 		printSummary(w, d.Summary)
 	}
@@ -171,20 +174,6 @@ func (d *details) end() string {
 		return fmt.Sprintf("%s: found dead at %s; what it did is not known, and the job's next run makes up for it", d.End, stamp(d.Ended))
 	default:
 		return fmt.Sprintf("%s: %s after %s", stamp(d.Ended), d.End, seconds(d.Summary.Duration))
-	}
-}
-
-func printSummary(w io.Writer, s *pipeline.Summary) {
-	fmt.Fprintf(w, "model\t%s, digest %s\n", s.Model, s.ModelDigest)
-	fmt.Fprintf(w, "script\tdigest %s\n", s.SQLDigest)
-	fmt.Fprintf(w, "stages\tread %d ms, score %d ms, decide %d ms, deliver %d ms, history %d ms\n",
-		s.Stages.Read, s.Stages.Score, s.Stages.Decide, s.Stages.Deliver, s.Stages.History)
-	fmt.Fprintf(w, "rows\t%d read, %d scored, %d rejected\n", s.Read, s.Scored, s.Rejected)
-	for _, t := range s.Targets {
-		printTarget(w, "target", &t)
-	}
-	if s.History != nil {
-		printTarget(w, "history", s.History)
 	}
 }
 

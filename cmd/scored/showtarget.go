@@ -10,6 +10,30 @@ import (
 	"scored/pipeline"
 )
 
+// printSummary prints what a run was made from and what it did. An undo neither reads nor scores.
+func printSummary(w io.Writer, s *pipeline.Summary) {
+	if s.Undone == "" {
+		fmt.Fprintf(w, "model\t%s, digest %s\n", s.Model, s.ModelDigest)
+		fmt.Fprintf(w, "script\tdigest %s\n", s.SQLDigest)
+	} else {
+		fmt.Fprintf(w, "undo of\t%s\n", s.Undone)
+	}
+	fmt.Fprintf(w, "stages\tread %d ms, score %d ms, decide %d ms, deliver %d ms, history %d ms\n",
+		s.Stages.Read, s.Stages.Score, s.Stages.Decide, s.Stages.Deliver, s.Stages.History)
+	if s.Undone == "" {
+		fmt.Fprintf(w, "rows\t%d read, %d scored, %d rejected\n", s.Read, s.Scored, s.Rejected)
+	}
+	for _, f := range s.Findings {
+		fmt.Fprintf(w, "guard\t%s: %s\n", f.Check, printable(f.Text))
+	}
+	for _, t := range s.Targets {
+		printTarget(w, "target", &t)
+	}
+	if s.History != nil {
+		printTarget(w, "history", s.History)
+	}
+}
+
 // printTarget prints what became of the scores at a target, and of the figures that are mostly 0 those that are not.
 func printTarget(w io.Writer, kind string, t *pipeline.TargetSummary) {
 	fmt.Fprintf(w, "%s\t%s: %d changed, %d unchanged; %d sent, %d accepted, %d refused", kind, t.Target,
@@ -43,12 +67,28 @@ func asides(d pipeline.Delivery) (words []string) {
 	for _, f := range []struct {
 		n    int
 		what string
-	}{{d.Stale, "stale"}, {d.Unprocessed, "unprocessed"}, {d.Deferred, "deferred"}, {d.Quarantined, "in quarantine"}, {d.Cleared, "to be cleared"}} {
+	}{{d.Stale, "stale"}, {d.Unprocessed, "unprocessed"}, {d.Deferred, "deferred"}, {d.Quarantined, "in quarantine"}} {
 		if f.n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", f.n, f.what))
 		}
 	}
+	if d.Cleared > 0 {
+		words = append(words, cleared(d))
+	}
 	return words
+}
+
+// cleared says how many leads were cleared. Which of the changes were accepted is not counted: where some were not, they may
+// be clearings or not.
+func cleared(d pipeline.Delivery) string {
+	most := min(d.Cleared, d.Accepted)
+	if least := max(d.Accepted-(d.Changes-d.Cleared), 0); least < most {
+		return fmt.Sprintf("%d to %d of %d cleared", least, most, d.Cleared)
+	}
+	if most < d.Cleared {
+		return fmt.Sprintf("%d of %d cleared", most, d.Cleared)
+	}
+	return fmt.Sprintf("%d cleared", d.Cleared)
 }
 
 func byClass(rows map[string]int) string {

@@ -119,9 +119,5 @@ func (v *slotView) state() string {
 	if v.cursor.Paused.IsZero() {
 		return accounted
 	}
-	why := ""
-	if v.cursor.PausedWhy != "" {
-		why = " (" + printable(v.cursor.PausedWhy) + ")"
-	}
-	return fmt.Sprintf("paused since %s%s, until `scored resume %s`; %s", stamp(v.cursor.Paused), why, v.job, accounted)
+	return fmt.Sprintf("%s, until `scored resume %s`; %s", pausedSince(v.job, v.cursor), v.job, accounted)
 }

@@ -36,12 +36,17 @@ type source interface {
 	Columns(ctx context.Context, asOf time.Time) ([]pipeline.Column, error)
 }
 
-// wire builds the named job's run from the config file. open is [ledger.Open] or, to look and not to touch,
-// [ledger.OpenReadOnly].
-func wire(configPath, name string, open func(path string) (*ledger.Ledger, error), console *console) (*job, error) {
+// wire builds the named job's run from the config file, as the verb edits it. open is [ledger.Open] or, to look and not to
+// touch, [ledger.OpenReadOnly].
+func wire(
+	configPath, name string, open func(path string) (*ledger.Ledger, error), console *console, edits ...func(*configs.Config),
+) (*job, error) {
 	cfg, err := configs.Load(configPath)
 	if err != nil {
 		return nil, err
+	}
+	for _, edit := range edits {
+		edit(cfg)
 	}
 	jc, err := findJob(cfg, name)
 	if err != nil {
@@ -82,10 +87,19 @@ func newRunner(
 		return nil, nil, err
 	}
 	return &pipeline.Runner{
-		Job: jc.Name, Source: source, Model: bundle, Decide: policy.Delta, Targets: targets, Keep: keep, Ledger: store,
+		Job: jc.Name, Source: source, Model: bundle, Decide: policy.Delta, Guard: newGuard(jc.Guard),
+		Targets: targets, Keep: keep, Ledger: store,
 		Ration:   policy.NewRation(cfg.Salesforce.APIReserve),
 		RunsADay: func(now time.Time) int { return runsADay(path, cfg, now) }, Log: log, Tail: tail,
 	}, orgs, nil
+}
+
+// newGuard holds live runs that are beyond the limits.
+func newGuard(g configs.Guard) pipeline.Guard {
+	return policy.NewGuard(policy.Limits{
+		MinRows: g.MinRows, MaxRows: g.MaxRows, MaxRejected: g.MaxRejected, MaxMissing: g.MaxMissing, MaxChanged: g.MaxChanged,
+		MaxLeft: g.MaxLeft, MaxShift: g.MaxShift, MinOverlap: g.MinOverlap, New: policy.NewLimits(g.New),
+	})
 }
 
 // runsADay counts the slots of all jobs within 24 hours: one org serves them all. A job whose schedule can't be read has

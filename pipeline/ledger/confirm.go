@@ -97,6 +97,10 @@ func (s *settlement) settle(ctx context.Context, outcomes []pipeline.Outcome) er
 
 // settleSome goes through the outcomes status by status.
 func (s *settlement) settleSome(ctx context.Context, outcomes []pipeline.Outcome) error {
+	outcomes, err := s.letGo(ctx, outcomes)
+	if err != nil {
+		return err
+	}
 	byStatus := make([][]*pipeline.Outcome, pipeline.NotSent+1)
 	for i := range outcomes {
 		o := &outcomes[i]
@@ -117,6 +121,40 @@ func (s *settlement) settleSome(ctx context.Context, outcomes []pipeline.Outcome
 		}
 	}
 	return nil
+}
+
+// letGo takes, in what a run that has ended left, a lead which was to be cleared, and whose record takes nothing any more, for
+// cleared. Of a run that is alive the delivery does so, and says why.
+func (s *settlement) letGo(ctx context.Context, outcomes []pipeline.Outcome) ([]pipeline.Outcome, error) {
+	terminal := func(o pipeline.Outcome) bool { return o.Status == pipeline.Refused && o.Class == pipeline.Terminal }
+	if !s.late || s.trigger == pipeline.Undo || !slices.ContainsFunc(outcomes, terminal) {
+		return outcomes, nil
+	}
+	var refused []*pipeline.Outcome
+	ends := slices.Clone(outcomes) // the outcomes are the caller's
+	for i := range ends {
+		if terminal(ends[i]) {
+			refused = append(refused, &ends[i])
+		}
+	}
+	if err := s.list(ctx, refused); err != nil {
+		return nil, err
+	}
+	clears, err := s.tx.PrepareContext(ctx, `SELECT EXISTS (SELECT 1 FROM temp.settled WHERE key = ? AND cleared)`)
+	if err != nil {
+		return nil, err
+	}
+	defer clears.Close()
+	for _, o := range refused {
+		var gone bool
+		if err := clears.QueryRowContext(ctx, o.Key).Scan(&gone); err != nil {
+			return nil, err
+		}
+		if gone {
+			*o = pipeline.Outcome{Key: o.Key, Status: pipeline.Accepted}
+		}
+	}
+	return ends, nil
 }
 
 // list puts the intents of the outcomes into the table of those that are being settled.

@@ -67,6 +67,22 @@ func (l *Ledger) Running(job string) (held, known bool) {
 	return err == nil && !free, err == nil
 }
 
+// Wanted says whether a run of the job that is not this ledger's has the gate or waits for it. While this one waits itself,
+// somebody else has it. It doesn't wait. A lock that can't be read is no reason to stand back.
+func (l *Ledger) Wanted(job string) bool {
+	if l.locked(job + ".next") {
+		return true
+	}
+	return !l.entered(job) && l.locked(job+".gate")
+}
+
+func (l *Ledger) locked(name string) bool {
+	lock := flock.New(l.path+"."+name, flock.SetFlag(os.O_RDONLY))
+	defer lock.Close()
+	free, err := lock.TryRLock()
+	return err == nil && !free
+}
+
 func (l *Ledger) entered(job string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

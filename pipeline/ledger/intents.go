@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"scored/pipeline"
@@ -71,6 +74,43 @@ func origin(c *pipeline.Change, run *pipeline.Run, model string) source {
 func known(c *pipeline.Change) sql.NullFloat64 {
 	return sql.NullFloat64{Float64: c.Probability, Valid: !c.Clear && !math.IsNaN(c.Probability)}
 }
+
+// Withdraw ends intents of the run that were never sent, all of them or none. Each slice of unsent is in ascending order of key,
+// and between its first key and its last the run has no other open intent: an answer that is still awaited would be forgotten.
+func (l *Ledger) Withdraw(ctx context.Context, run *pipeline.Run, target string, unsent iter.Seq[[]pipeline.Change]) error {
+	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		runNumber, targetNumber, err := numbers(ctx, tx, run, target)
+		if err != nil {
+			return err
+		}
+		for changes := range unsent {
+			for some := range slices.Chunk(changes, settledAtOnce) {
+				if err := withdraw(ctx, tx, targetNumber, runNumber, some); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("withdraw what run %s did not send to %s: %w", run.ID, target, err)
+	}
+	return nil
+}
+
+// withdraw ends the intents of a range of keys: to name every key takes several times as long, and a run that is told to stop is
+// waited for.
+func withdraw(ctx context.Context, tx *sql.Tx, target, run int64, unsent []pipeline.Change) error {
+	first, last, ended := unsent[0].Key, unsent[len(unsent)-1].Key, 0
+	err := count(&ended)(tx.ExecContext(ctx, `DELETE FROM intents WHERE target = ? AND run = ? AND key BETWEEN ? AND ?`,
+		target, run, first, last))
+	if err == nil && (ended != len(unsent) || !slices.IsSortedFunc(unsent, byKey)) {
+		err = fmt.Errorf("%d changes from %q to %q are not all that this run has open there", len(unsent), first, last)
+	}
+	return err
+}
+
+func byKey(a, b pipeline.Change) int { return strings.Compare(a.Key, b.Key) }
 
 // Doubt makes everything that the target confirmed due again, and what it refused, but for what it refused for good.
 func (l *Ledger) Doubt(ctx context.Context, job, target string) error {

@@ -109,6 +109,9 @@ func (l *Ledger) openBoth() (err error) {
 	if l.opened, err = os.Stat(l.path); err != nil { // before SQLite opens it: a change between is noticed by the first write
 		return unusable(l.path, err)
 	}
+	if err := checkLog(l.path); err != nil {
+		return err
+	}
 	// Journal size: what a large delivery needed is given back to the disk.
 	l.write, err = database(l.path, busyTimeout, "mode=rw&_txlock=immediate&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"+
 		"&_pragma=journal_size_limit(67108864)&_pragma=temp_store(MEMORY)")

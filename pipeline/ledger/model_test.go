@@ -136,6 +136,8 @@ func (w *world) step() string {
 		return "intend"
 	case n < 17 && len(w.pending) > 0:
 		return w.settle()
+	case w.rng.IntN(2) == 0:
+		return w.withdraw()
 	default:
 		finish(w, w.ledger, w.run)
 		w.leave()
@@ -306,6 +308,28 @@ func (w *world) settle() string {
 	return fmt.Sprint("confirm ", list)
 }
 
+// withdraw ends what the run intends to write and will not send any more.
+func (w *world) withdraw() string {
+	var unsent [][]pipeline.Change
+	aside := true // the last of the run's open writes is not withdrawn
+	for _, key := range slices.Sorted(maps.Keys(w.open)) {
+		if !slices.ContainsFunc(w.open[key], func(s sent) bool { return s.run == w.run.ID }) {
+			continue
+		}
+		c, pending := w.pending[key]
+		if pending && aside {
+			unsent = append(unsent, nil)
+		}
+		if aside = !pending; pending {
+			unsent[len(unsent)-1] = append(unsent[len(unsent)-1], c)
+			w.apply(w.run, c, pipeline.Outcome{Key: key, Status: pipeline.NotSent})
+			delete(w.pending, key)
+		}
+	}
+	check(w, w.ledger.Withdraw(w.Context(), w.run, target, slices.Values(unsent)))
+	return fmt.Sprint("withdraw ", unsent)
+}
+
 func (w *world) failure(key string) pipeline.Outcome {
 	o := pipeline.Outcome{Key: key, Status: ends[w.rng.IntN(len(ends))], Code: "X"}
 	if o.Status == pipeline.Refused {
@@ -334,6 +358,10 @@ func (w *world) settleRest(r remains) string {
 	check(w, w.ledger.Settle(w.Context(), r.run.ID, target, list))
 	for _, o := range list {
 		if c, left := r.left[o.Key]; left && slices.ContainsFunc(w.open[o.Key], func(s sent) bool { return s.run == r.run.ID }) {
+			if o.Class == pipeline.Terminal && c.Clear && r.run.Trigger != pipeline.Undo { // the record is gone, and its score with it
+				o = pipeline.Outcome{Key: o.Key, Status: pipeline.Accepted}
+				w.clear(r.run, o.Key)
+			}
 			w.apply(r.run, c, o)
 		}
 		delete(r.left, o.Key)
@@ -373,6 +401,13 @@ func (w *world) apply(run *pipeline.Run, c pipeline.Change, o pipeline.Outcome) 
 func (w *world) perhapsArrive(key string) {
 	if w.rng.IntN(2) == 0 {
 		w.arrive(key)
+	}
+}
+
+// clear empties what the target holds, unless that is newer than the run.
+func (w *world) clear(run *pipeline.Run, key string) {
+	if empty := (held{version: run.Version, cleared: true}); w.target[key].version < run.Version {
+		w.target[key] = empty
 	}
 }
 

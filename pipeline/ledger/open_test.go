@@ -267,7 +267,7 @@ func later(t *testing.T) string {
 }
 
 // raw opens the file as any SQLite client would.
-func raw(t *testing.T, path string) *sql.DB {
+func raw(t testing.TB, path string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path}).String())
 	check(t, err)

@@ -22,7 +22,7 @@ const rebuiltAtOnce = 5_000
 //
 // It is made in steps, each of which stays: after an error, to do it again finishes it.
 func (l *Ledger) Rebuild(
-	ctx context.Context, job, target, identity, shape string, held iter.Seq2[pipeline.Held, error],
+	ctx context.Context, job, target, identity, shape string, held iter.Seq2[pipeline.Holding, error],
 ) (taken int, err error) {
 	r := rebuilding{Ledger: l, job: job, target: target}
 	err = r.step(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -68,8 +68,8 @@ func (r *rebuilding) step(ctx context.Context, do func(context.Context, *sql.Tx)
 	})
 }
 
-func (r *rebuilding) all(ctx context.Context, held iter.Seq2[pipeline.Held, error]) error {
-	var some []pipeline.Held
+func (r *rebuilding) all(ctx context.Context, held iter.Seq2[pipeline.Holding, error]) error {
+	var some []pipeline.Holding
 	for h, err := range held {
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (r *rebuilding) all(ctx context.Context, held iter.Seq2[pipeline.Held, erro
 	return r.take(ctx, some)
 }
 
-func (r *rebuilding) take(ctx context.Context, some []pipeline.Held) error {
+func (r *rebuilding) take(ctx context.Context, some []pipeline.Holding) error {
 	taken := 0
 	err := r.step(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var number int64
@@ -168,7 +168,7 @@ func (t *taking) close() {
 	}
 }
 
-func (t *taking) take(ctx context.Context, h pipeline.Held) error {
+func (t *taking) take(ctx context.Context, h pipeline.Holding) error {
 	rows := 0
 	var err error
 	if h.Whole {

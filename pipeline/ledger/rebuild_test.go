@@ -16,27 +16,27 @@ import (
 
 func version(minute int) int64 { return slot(minute).UnixMilli() * 1000 }
 
-func whole(key string, minute, score int) pipeline.Held {
-	return pipeline.Held{Key: key, Score: score, Grade: "A", Model: model, Version: version(minute), Whole: true}
+func whole(key string, minute, score int) pipeline.Holding {
+	return pipeline.Holding{Key: key, Score: score, Grade: "A", Model: model, Version: version(minute), Whole: true}
 }
 
 // records yields them and then, if there is one, the error.
-func records(err error, list ...pipeline.Held) iter.Seq2[pipeline.Held, error] {
-	return func(yield func(pipeline.Held, error) bool) {
+func records(err error, list ...pipeline.Holding) iter.Seq2[pipeline.Holding, error] {
+	return func(yield func(pipeline.Holding, error) bool) {
 		for _, h := range list {
 			if !yield(h, nil) {
 				return
 			}
 		}
 		if err != nil {
-			yield(pipeline.Held{}, err)
+			yield(pipeline.Holding{}, err)
 		}
 	}
 }
 
 const shape = "Lead: score, grade, model"
 
-func rebuild(t *testing.T, l *ledger.Ledger, held ...pipeline.Held) int {
+func rebuild(t *testing.T, l *ledger.Ledger, held ...pipeline.Holding) int {
 	t.Helper()
 	n, err := l.Rebuild(t.Context(), job, target, org, shape, records(nil, held...))
 	check(t, err)
@@ -66,7 +66,7 @@ func TestARebuiltLedgerHasWhatRidesAlong(t *testing.T) {
 func TestALedgerIsRebuiltFromWhatTheTargetHolds(t *testing.T) {
 	l := open(t, newPath(t))
 	enter(t, l, job)
-	part := pipeline.Held{Key: "b", Score: 9, Grade: "?", Version: version(-20)}
+	part := pipeline.Holding{Key: "b", Score: 9, Grade: "?", Version: version(-20)}
 	for range 2 { // again changes nothing
 		n := rebuild(t, l, whole("c", -10, 30), part, whole("a", -30, 10))
 		want := []pipeline.Confirmed{
@@ -126,17 +126,17 @@ func TestAVersionOfATimeToComeKeepsOnlyItsOwnKey(t *testing.T) {
 func TestARebuildReplacesNothingNewer(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		held  pipeline.Held
+		held  pipeline.Holding
 		taken int
 		want  pipeline.Confirmed
 	}{
 		{"the same", whole("k", -20, 50), 0, pipeline.Confirmed{Score: 50, Grade: "B", Model: model, Version: version(-20)}},
 		{"older at the target, which lost what it confirmed", whole("k", -30, 10), 0,
 			pipeline.Confirmed{Score: 50, Grade: "B", Model: model, Version: version(-20), Unsure: true}},
-		{"older and not whole", pipeline.Held{Key: "k", Version: version(-30)}, 0,
+		{"older and not whole", pipeline.Holding{Key: "k", Version: version(-30)}, 0,
 			pipeline.Confirmed{Score: 50, Grade: "B", Model: model, Version: version(-20), Unsure: true}},
 		{"newer", whole("k", -10, 60), 1, pipeline.Confirmed{Score: 60, Grade: "A", Model: model, Version: version(-10)}},
-		{"newer and not whole", pipeline.Held{Key: "k", Version: version(-10)}, 1, pipeline.Confirmed{Version: version(-10), Unsure: true}},
+		{"newer and not whole", pipeline.Holding{Key: "k", Version: version(-10)}, 1, pipeline.Confirmed{Version: version(-10), Unsure: true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := fresh(t)
@@ -179,14 +179,14 @@ func TestARebuildIsRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		prepare  func(*testing.T, *ledger.Ledger)
 		identity string
-		held     iter.Seq2[pipeline.Held, error]
+		held     iter.Seq2[pipeline.Holding, error]
 		want     string
 	}{
 		"while a run is open":           {func(t *testing.T, l *ledger.Ledger) { begin(t, l, 0) }, org, records(nil, whole("k", 0, 1)), "a run of the job is open"},
 		"without the job's gate":        {func(t *testing.T, l *ledger.Ledger) { check(t, l.Leave(job)) }, org, records(nil, whole("k", 0, 1)), "was not entered"},
 		"of another org":                {nil, "00D000000000002", records(nil, whole("k", 0, 1)), "belongs to " + org},
 		"of an unknown org":             {nil, "", records(nil, whole("k", 0, 1)), "no identity"},
-		"of a record without a version": {nil, org, records(nil, pipeline.Held{Key: "k"}), "version 0"},
+		"of a record without a version": {nil, org, records(nil, pipeline.Holding{Key: "k"}), "version 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := fresh(t)
@@ -204,7 +204,7 @@ func TestARebuildIsRefused(t *testing.T) {
 func TestARebuildThatBreaksOffIsFinishedByAnother(t *testing.T) {
 	l := open(t, newPath(t))
 	enter(t, l, job)
-	var held []pipeline.Held
+	var held []pipeline.Holding
 	for i := range 12_000 {
 		held = append(held, whole(fmt.Sprintf("k%05d", i), -10, i%101))
 	}
@@ -218,7 +218,7 @@ func TestARebuildThatBreaksOffIsFinishedByAnother(t *testing.T) {
 	}
 	// A run that begins between two steps ends it.
 	begun := false
-	n, err = l.Rebuild(t.Context(), job, target, org, shape, func(yield func(pipeline.Held, error) bool) {
+	n, err = l.Rebuild(t.Context(), job, target, org, shape, func(yield func(pipeline.Holding, error) bool) {
 		for i, h := range held {
 			h.Version++
 			if i == 6_000 {

@@ -11,7 +11,7 @@ import (
 )
 
 const record = `SELECT id, job, cause, slot, as_of, attempt, version, started, ended,
-	ifnull(outcome, ''), ifnull(reason, ''), cut, summary FROM runs `
+	ifnull(outcome, ''), ifnull(reason, ''), cut, ifnull(ruling, ''), ruled, summary FROM runs `
 
 // Runs returns the newest runs of the job, or of every job if it is "", newest first.
 func (l *Ledger) Runs(ctx context.Context, job string, limit int) ([]pipeline.Record, error) {
@@ -42,7 +42,7 @@ func (l *Ledger) Unpublished(ctx context.Context, job string, limit int) ([]pipe
 // their summaries.
 func (l *Ledger) EndsBetween(ctx context.Context, job string, from, to time.Time) ([]pipeline.Record, error) {
 	return l.records(ctx, `SELECT id, job, cause, slot, as_of, attempt, version, started, ended,
-		ifnull(outcome, ''), ifnull(reason, ''), cut, NULL FROM runs
+		ifnull(outcome, ''), ifnull(reason, ''), cut, '', NULL, NULL FROM runs
 		WHERE job = ? AND as_of > ? AND as_of <= ? ORDER BY as_of, attempt`, job, millis(from), millis(to))
 }
 
@@ -55,16 +55,16 @@ func (l *Ledger) records(ctx context.Context, query string, arguments ...any) ([
 }
 
 func scanRecord(rows *sql.Rows) (r pipeline.Record, err error) {
-	var slot, ended sql.NullInt64
+	var slot, ended, ruled sql.NullInt64
 	var asOf, started int64
 	var summary []byte
 	err = rows.Scan(&r.ID, &r.Job, &r.Trigger, &slot, &asOf, &r.Attempt, &r.Version, &started, &ended,
-		&r.End, &r.Reason, &r.Cut, &summary)
+		&r.End, &r.Reason, &r.Cut, &r.Ruling, &ruled, &summary)
 	if err != nil {
 		return r, err
 	}
 	r.AsOf, r.Started = instant(asOf), instant(started)
-	r.Slot, r.Ended = optionalInstant(slot), optionalInstant(ended)
+	r.Slot, r.Ended, r.Ruled = optionalInstant(slot), optionalInstant(ended), optionalInstant(ruled)
 	if summary != nil {
 		r.Summary = new(pipeline.Summary)
 		err = json.Unmarshal(summary, r.Summary)

@@ -66,6 +66,9 @@ func (l *Ledger) Finish(
 		if err != nil {
 			return err
 		}
+		if err := keepProfile(ctx, tx, number, s, job); err != nil {
+			return err
+		}
 		if err := keepRejected(ctx, tx, number, rejected[:min(len(rejected), maxKeptRows)]); err != nil {
 			return err
 		}

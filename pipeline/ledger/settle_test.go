@@ -71,6 +71,49 @@ func TestASettledRunIsWhatItWasMadeFor(t *testing.T) {
 	}
 }
 
+// As of a run that is alive: leads leave because they were converted or deleted, and then there is nothing left to clear.
+func TestALeadThatLeftAndTakesNothingAnyMoreIsSettledAsCleared(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		trigger pipeline.Trigger
+		clear   bool
+		class   pipeline.Class
+		gone    bool
+	}{
+		{"it left", pipeline.Manual, true, pipeline.Terminal, true},
+		{"it left, says a backfill", pipeline.Backfill, true, pipeline.Terminal, true},
+		{"it left, and is refused as it is", pipeline.Manual, true, pipeline.Rejected, false},
+		{"it has a score", pipeline.Manual, false, pipeline.Terminal, false},
+		{"an undo is not let off", pipeline.Undo, true, pipeline.Terminal, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := fresh(t)
+			wroteAll(t, l, pipeline.Manual, 0, change("k", 7), change("other", 8))
+			run := request(t, l, pipeline.Request{Trigger: tt.trigger, AsOf: slot(1)})
+			c := change("k", 9)
+			if tt.clear {
+				c = pipeline.Change{Score: pipeline.Score{Key: "k"}, Clear: true}
+			}
+			intend(t, l, run, c, change("other", 9))
+			finish(t, l, run)
+			list := []pipeline.Outcome{refusal("k", tt.class, "K"), refusal("other", pipeline.Terminal, "O"),
+				refusal("never sent", pipeline.Terminal, "N")}
+			given := slices.Clone(list)
+			check(t, l.Settle(t.Context(), run.ID, target, list))
+			got := confirmed(t, l)
+			if len(got) != 2 || got[0].Cleared != tt.gone || got[0].Until.IsZero() != tt.gone || got[0].Unsure {
+				t.Errorf("got %+v", got)
+			}
+			if !got[1].Until.Equal(pipeline.Never) || got[1].Score != 8 {
+				t.Errorf("the other was not cleared, and has %+v", got[1])
+			}
+			if !reflect.DeepEqual(list, given) {
+				t.Errorf("the caller's outcomes are %+v", list)
+			}
+		})
+	}
+}
+
 // What comes when the run's share is long gone is confirmed, and not kept.
 func TestALateAnswerDoesNotBringBackWhatWasDropped(t *testing.T) {
 	l := fresh(t)

@@ -16,19 +16,30 @@ const typicalRuns = 96
 
 // Spent returns how many requests the runs of all jobs took that began since then, and what a live run usually takes: the
 // median of the newest that delivered, 0 if none did. What a run took whose process died is not known.
-func (l *Ledger) Spent(ctx context.Context, since time.Time) (calls, typical int, err error) {
+func (l *Ledger) Spent(ctx context.Context, since time.Time) (spent pipeline.Spent, err error) {
 	if l.read == nil {
-		return 0, 0, nil
+		return spent, nil
 	}
 	err = l.read.QueryRowContext(ctx, `SELECT ifnull(sum(summary ->> '$.api_calls'), 0) FROM runs WHERE started >= ?`,
-		millis(since)).Scan(&calls)
+		millis(since)).Scan(&spent.Calls)
 	if err == nil {
-		typical, err = l.typical(ctx)
+		spent.Extras, err = list(ctx, l, scanExpense, `SELECT started, summary ->> '$.api_calls' FROM runs
+			WHERE started >= ? AND cause NOT IN ('schedule', 'manual') AND summary ->> '$.api_calls' > 0 ORDER BY number`, millis(since))
+	}
+	if err == nil {
+		spent.Typical, err = l.typical(ctx)
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("read how many requests were made: %w", l.explain(err))
+		return pipeline.Spent{}, fmt.Errorf("read how many requests were made: %w", l.explain(err))
 	}
-	return calls, typical, nil
+	return spent, nil
+}
+
+func scanExpense(rows *sql.Rows) (e pipeline.Expense, err error) {
+	var began int64
+	err = rows.Scan(&began, &e.Calls)
+	e.Began = instant(began)
+	return e, err
 }
 
 // typical looks at runs whose rows are kept only: there is an index of those, however many runs there ever were.

@@ -21,9 +21,9 @@ func spend(t *testing.T, l *ledger.Ledger, of string, trigger pipeline.Trigger, 
 
 func spent(t *testing.T, l *ledger.Ledger, since time.Time) [2]int {
 	t.Helper()
-	calls, typical, err := l.Spent(t.Context(), since)
+	s, err := l.Spent(t.Context(), since)
 	check(t, err)
-	return [2]int{calls, typical}
+	return [2]int{s.Calls, s.Typical}
 }
 
 func TestEveryRunCountsToWhatWasSpent(t *testing.T) {
@@ -53,6 +53,10 @@ func TestEveryRunCountsToWhatWasSpent(t *testing.T) {
 		if got := spent(t, l, start); got != step.want {
 			t.Errorf("step %d: got %v, want %v", i, got, step.want)
 		}
+	}
+	if s, err := l.Spent(t.Context(), start); err != nil || len(s.Extras) != 2 || s.Extra() != 2000 || s.Extras[0].Began.Before(start) ||
+		s.Extras[1].Began.After(time.Now()) {
+		t.Errorf("of these a fill and an undo took %+v, %v", s.Extras, err)
 	}
 	last := spend(t, l, job, pipeline.Manual, pipeline.OK, 7)
 	execute(t, l.Path(), `UPDATE runs SET started = started - 1000 WHERE id <> '`+last.ID+`'`)

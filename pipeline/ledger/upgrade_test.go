@@ -199,7 +199,7 @@ func worksOn(t *testing.T, l *ledger.Ledger, keys ...string) {
 func TestReadOnlyDoesNotMigrate(t *testing.T) {
 	path := version1(t)
 	l, err := ledger.OpenReadOnly(path)
-	if pipeline.ClassOf(err) != pipeline.TryAgain || !strings.Contains(err.Error(), "its schema is version 1, this program reads 3") ||
+	if pipeline.ClassOf(err) != pipeline.TryAgain || !strings.Contains(err.Error(), "its schema is version 1, this program reads 4") ||
 		!strings.Contains(pipeline.HintOf(err), "make a run with this version of scored") {
 		t.Errorf("got %v, %v (class %d, hint %q)", l, err, pipeline.ClassOf(err), pipeline.HintOf(err))
 	}

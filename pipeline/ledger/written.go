@@ -30,6 +30,7 @@ const writtenBy = `
 		UNION ALL
 		SELECT intents.key, 1, ` + before + ` FROM intents
 		LEFT JOIN confirmed ON confirmed.target = ?2 AND confirmed.key = intents.key AND confirmed.model <> ''
+			AND confirmed.version <> ?3 -- what was read back from the target is the run's own, and nothing of before
 		LEFT JOIN details ON details.target = ?2 AND details.key = confirmed.key
 		WHERE intents.target = ?2 AND intents.run = ?1
 			AND NOT EXISTS (SELECT 1 FROM replaced WHERE run = ?1 AND target = ?2 AND key = intents.key))

@@ -74,7 +74,7 @@ func TestWhatAnUndoBroughtBackIsStillItsRuns(t *testing.T) {
 	}
 	confirm(t, l, third, pipeline.Accepted, "k")
 	finish(t, l, third)
-	_, err := l.Rebuild(t.Context(), job, target, org, "", records(nil, pipeline.Held{Key: "k", Score: 3, Grade: "B", Model: model, Version: third.Version + 1, Whole: true}))
+	_, err := l.Rebuild(t.Context(), job, target, org, "", records(nil, pipeline.Holding{Key: "k", Score: 3, Grade: "B", Model: model, Version: third.Version + 1, Whole: true}))
 	if got := written(t, l, bad.ID)[0]; err != nil || len(got.Stands) != 0 {
 		t.Errorf("got %+v, %v; the record has somebody else's score", got, err)
 	}
@@ -97,6 +97,22 @@ func TestWhatWasNeverAnsweredMayBeWritten(t *testing.T) {
 	check(t, l.Settle(t.Context(), dead.ID, target, outcomes(pipeline.Accepted, "a"))) // the target shows it
 	if got := written(t, l, dead.ID); len(got) != 2 || got[0].Open || got[0].Before.Score != 10 || !got[1].Open {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// What was read back after a loss is the run's own, too, where it arrived.
+func TestWhatARebuildFoundOfTheRunItselfIsNothingOfBefore(t *testing.T) {
+	l := fresh(t)
+	dead := begin(t, l, 2)
+	intend(t, l, dead, change("a", 90))
+	finish(t, l, dead)
+	found := pipeline.Holding{Key: "a", Score: 90, Grade: "B", Model: model, Version: dead.Version, Whole: true}
+	_, err := l.Rebuild(t.Context(), job, target, org, "", records(nil, found))
+	check(t, err)
+	for _, w := range written(t, l, dead.ID) {
+		if w.Before != nil || w.Origin != nil && w.Origin.Model != "" {
+			t.Errorf("got %+v of %+v: an undo would bring back what it undoes", w.Before, w.Origin)
+		}
 	}
 }
 

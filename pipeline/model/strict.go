@@ -22,6 +22,9 @@ func decodeStrict(data []byte, into any) error {
 	}
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(data, new(json.RawMessage)); errors.As(err, &syntax) {
+		if strings.HasSuffix(syntax.Error(), "exceeded max depth") {
+			return fmt.Errorf("line %d: nests deeper than 10000 levels", lineOf(data, syntax.Offset)) // encoding/json's limit
+		}
 		return fmt.Errorf("line %d: %w", lineOf(data, syntax.Offset), err)
 	} else if err != nil {
 		return err

@@ -67,7 +67,7 @@ func TestDecodeStrictRefuses(t *testing.T) {
 		{"an object for a list", `[{"on": true},`, `{"a": 1}, "b": [`, "items: is not a list"},
 		{"no time", `2026-11-01T00:00:00Z`, `2026-11-01`, "time: is not an RFC 3339 time"},
 		{"depth without end", `{"n": null, "m": [1]}`, strings.Repeat("[", 20000) + strings.Repeat("]", 20000),
-			"exceeded max depth"},
+			"nests deeper than 10000 levels"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"sort"
+	"time"
 
 	"scored/pipeline"
 )
@@ -21,6 +22,11 @@ import (
 // after the runs of the next 24 hours, when all of own has rolled off. In between the own use goes from one to the other
 // evenly. A run that finds the typical requests of all runs provided for may use whatever is left; one that does not has
 // its share.
+//
+// A run of a backfill has what these leave, however often it asks, and no share. What backfills (and undos) took comes all at
+// once and rolls off all at once, so none of it is counted on:
+//
+//	run = ceiling - others - extra - the greater of what live runs took and runs * typical
 type Plan struct {
 	Ceiling  int // requests in 24 hours, of all clients
 	Others   int // used by others
@@ -43,9 +49,27 @@ func Allowance(b pipeline.Budget, reserve int) Plan {
 	p := Plan{Ceiling: b.Limit * (100 - reserve) / 100, Others: used - own}
 	p.Forecast = p.Others + runs*b.Typical
 	room := max(p.Ceiling-p.Others, 0)
+	if b.Leftover {
+		extra := min(max(b.Extra, 0), own)
+		p.Run = max(room-extra-max(own-extra, max(b.Runs, 0)*b.Typical), 0)
+		return p
+	}
 	coming := (runs - 1) * min(b.Typical, room/runs)
 	p.Run = max(min(p.Ceiling-used, room-coming), 0)
 	return p
+}
+
+// Reopens returns when a backfill may send again, others and live runs as they are: once so much of what backfills and undos
+// took in the last 24 hours has rolled off that a run may use the given number of requests. The zero time is for never.
+func Reopens(b pipeline.Budget, extras []pipeline.Expense, reserve, calls int) time.Time {
+	b.Leftover = true
+	for _, e := range extras {
+		b.Used, b.Own, b.Extra = b.Used-e.Calls, b.Own-e.Calls, b.Extra-e.Calls
+		if p := Allowance(b, reserve); p.Unlimited || p.Run >= calls {
+			return e.Began.Add(24 * time.Hour)
+		}
+	}
+	return time.Time{}
 }
 
 // NewRation returns a [pipeline.Ration] that leaves so many percent of the target's limit to others. All changes go if the

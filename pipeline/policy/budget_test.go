@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"scored/pipeline"
 	"scored/pipeline/policy"
@@ -360,6 +361,105 @@ func BenchmarkRation(b *testing.B) {
 	for b.Loop() {
 		if got := ration(budget(0, 3000, 0, 10, 96), hundreds, changes); len(got) == 0 || len(got) == len(changes) {
 			b.Fatal(len(got))
+		}
+	}
+}
+
+func leftover(used, limit, own, extra, typical, runs int) pipeline.Budget {
+	b := budget(used, limit, own, typical, runs)
+	b.Extra, b.Leftover = extra, true
+	return b
+}
+
+func TestABackfillHasWhatLiveRunsLeave(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		budget pipeline.Budget
+		want   int
+	}{
+		{"a usual day", leftover(388, 1000, 288, 0, 3, 96), 800 - 100 - 288},
+		{"before any live run, all that the next ones take is kept", leftover(0, 1000, 0, 0, 3, 96), 800 - 288},
+		{"what the backfill took is not there twice", leftover(512, 1000, 512, 512, 3, 96), 0},
+		{"nor what another one took", leftover(400, 1000, 300, 12, 3, 96), 800 - 100 - 12 - 288},
+		{"live runs took more than usual", leftover(500, 1000, 400, 0, 3, 96), 800 - 100 - 400},
+		{"others leave less than live runs take", leftover(600, 1000, 0, 0, 3, 96), 0},
+		{"no schedule: what was run by hand is", leftover(100, 1000, 60, 0, 3, 0), 800 - 40 - 60},
+		{"the target counts later than we do", leftover(10, 1000, 300, 300, 0, 96), 500},
+	} {
+		if got := policy.Allowance(tt.budget, 20); got.Run != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got.Run, tt.want)
+		}
+	}
+	if p := policy.Allowance(leftover(100, 0, 50, 0, 3, 96), 20); !p.Unlimited {
+		t.Errorf("an unknown limit: %+v", p)
+	}
+}
+
+// Windows are made as fast as they can be, live runs take what they usually do in between, and for a day after: none of them
+// finds less than that.
+func TestABackfillNeverTakesWhatLiveRunsWouldHave(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 11))
+	spare := 0
+	for range 300 {
+		const runs, limit, reserve = 96, 2000, 20
+		typical, others := random.IntN(12), random.IntN(1000)
+		if others+runs*typical > limit*(100-reserve)/100 {
+			continue
+		}
+		type spending struct{ at, calls int } // in quarters of an hour
+		var live, extra []spending
+		last := func(of []spending, now int) (calls int) {
+			for _, s := range of {
+				if s.at > now-runs {
+					calls += s.calls
+				}
+			}
+			return calls
+		}
+		for now := range 4 * runs {
+			own, took := last(live, now)+last(extra, now), last(extra, now)
+			b := budget(others+own, limit, own, typical, runs)
+			if p := policy.Allowance(b, reserve); p.Run < typical {
+				t.Fatalf("at %d a live run may use %d, and takes %d as a rule; others %d, live %d, backfills %d", now, p.Run, typical, others, own-took, took)
+			}
+			live = append(live, spending{now, typical})
+			for range random.IntN(4) {
+				own, took = last(live, now)+last(extra, now), last(extra, now)
+				calls := policy.Allowance(leftover(others+own, limit, own, took, typical, runs), reserve).Run
+				if calls > 0 {
+					calls -= random.IntN(calls)
+				}
+				spare += calls
+				extra = append(extra, spending{now, calls})
+			}
+		}
+	}
+	if spare == 0 {
+		t.Error("no backfill had anything: this shows nothing")
+	}
+}
+
+func TestWhenABackfillMaySendAgain(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2026, time.November, 23, hour, 0, 0, 0, time.UTC) }
+	took := []pipeline.Expense{{Began: at(1), Calls: 200}, {Began: at(2), Calls: 30}, {Began: at(3), Calls: 282}}
+	for _, tt := range []struct {
+		name   string
+		budget pipeline.Budget
+		calls  int
+		want   time.Time
+	}{
+		{"the first one's are enough", leftover(512, 1000, 512, 512, 3, 96), 1, at(1)},
+		{"the first one's are not", leftover(512, 1000, 512, 512, 3, 96), 201, at(2)},
+		{"others have them by now", leftover(712, 1000, 512, 512, 3, 96), 1, at(2)},
+		{"others have all of them", leftover(1212, 1000, 512, 512, 3, 96), 1, time.Time{}},
+		{"the limit is unknown", leftover(512, 0, 512, 512, 3, 96), 1, at(1)},
+	} {
+		want := tt.want
+		if !want.IsZero() {
+			want = want.AddDate(0, 0, 1)
+		}
+		if got := policy.Reopens(tt.budget, took, 20, tt.calls); !got.Equal(want) {
+			t.Errorf("%s: %s, want %s", tt.name, got, want)
 		}
 	}
 }

@@ -20,6 +20,8 @@ type Board interface {
 	Guards() []Guard
 	// Runs returns the job's newest runs, newest first: of whatever trigger and process, open ones included.
 	Runs(ctx context.Context, job string, limit int) ([]pipeline.Record, error)
+	// Held returns the job's newest held run that waits for a person; nil if none does.
+	Held(ctx context.Context, job string) (*pipeline.Record, error)
 	// Lost returns the job's newest slots that were skipped or missed, newest first.
 	Lost(ctx context.Context, job string, limit int) ([]pipeline.Span, error)
 	// Quarantine returns how many of the job's keys wait because a target refused them, by target and class.

@@ -19,7 +19,7 @@ type gauges struct {
 	descs []*prometheus.Desc
 
 	lastSuccess, bound, backlog, unsent, nextSlot, paused, modelInfo *prometheus.Desc
-	quota, limit, quarantine, guarded                                *prometheus.Desc
+	quota, limit, quarantine, guarded, held                          *prometheus.Desc
 	reloaded, reloadedAt, buildInfo                                  *prometheus.Desc
 }
 
@@ -42,6 +42,7 @@ func newGauges(board Board) *gauges {
 	g.quota = desc("api_quota_remaining", "API calls that the target still allows today, as it last said.", "target")
 	g.limit = desc("api_quota_limit", "API calls that the target allows a day.", "target")
 	g.quarantine = desc("quarantine_rows", "Leads that wait because the target refused them, by the class of its reason.", "job", "target", "class")
+	g.held = desc("runs_held", "1 while a run that the guard held waits for a person.", "job")
 	g.guarded = desc("version_guard", "1 if the target itself refuses a version older than what it holds.", "target")
 	g.reloaded = desc("config_reload_success", "1 if the config was taken when it was last read.")
 	g.reloadedAt = desc("config_last_reload_timestamp_seconds", "When the config was last read, taken or not.")
@@ -96,6 +97,12 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 			send(g.backlog, float64(a.backlog), job.Name, a.target)
 			send(g.unsent, a.age(now).Seconds(), job.Name, a.target)
 		}
+		held, err := g.board.Held(ctx, job.Name)
+		if err != nil {
+			out <- prometheus.NewInvalidMetric(g.held, err)
+			continue
+		}
+		send(g.held, truth(held != nil), job.Name)
 		waiting, err := g.board.Quarantine(ctx, job.Name)
 		if err != nil {
 			out <- prometheus.NewInvalidMetric(g.quarantine, err)

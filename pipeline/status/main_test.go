@@ -30,6 +30,7 @@ type board struct {
 	lost    []pipeline.Span
 	guards  []status.Guard
 	waiting []status.Waiting
+	held    *pipeline.Record
 	err     error // of reading the ledger
 	asked   int   // the largest limit of runs so far
 }
@@ -50,6 +51,8 @@ func (b *board) Runs(_ context.Context, job string, limit int) (newest []pipelin
 }
 
 func (b *board) Lost(context.Context, string, int) ([]pipeline.Span, error) { return b.lost, b.err }
+
+func (b *board) Held(context.Context, string) (*pipeline.Record, error) { return b.held, b.err }
 
 func (b *board) Quarantine(context.Context, string) ([]status.Waiting, error) {
 	return b.waiting, b.err

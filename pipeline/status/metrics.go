@@ -63,7 +63,7 @@ func (m *metrics) begin(jobs []Job) {
 		for _, fate := range []pipeline.Fate{pipeline.Ran, pipeline.Skipped, pipeline.Missed} {
 			m.slots.WithLabelValues(job.Name, string(fate))
 		}
-		for _, end := range []pipeline.End{pipeline.OK, pipeline.Partial, pipeline.Failed, pipeline.Interrupted} {
+		for _, end := range []pipeline.End{pipeline.OK, pipeline.Partial, pipeline.Held, pipeline.Failed, pipeline.Interrupted} {
 			m.runs.WithLabelValues(job.Name, string(pipeline.Scheduled), string(end))
 		}
 		for _, target := range job.Targets {

@@ -157,6 +157,17 @@ func TestCountersBeginAtZeroForEveryJobThatThereIs(t *testing.T) {
 	expect(t, series, map[string]string{`scored_rows_total{job="churn",outcome="accepted",target="redis"}`: "0"})
 }
 
+func TestARunThatWaitsForAPersonIsSeen(t *testing.T) {
+	b := quarters(time.Now())
+	s := status.New(b, quiet())
+	s.RunEnded(job, b.ended(time.Now(), pipeline.Held), errors.New("too few rows"))
+	b.held = &pipeline.Record{}
+	expect(t, scrape(t, s), map[string]string{
+		`scored_runs_held{job="lead_scoring"}`:                                "1",
+		`scored_runs_total{end="held",job="lead_scoring",trigger="schedule"}`: "1",
+	})
+}
+
 func TestGaugesTellHowThingsStand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at(5)
@@ -167,6 +178,7 @@ func TestGaugesTellHowThingsStand(t *testing.T) {
 			`scored_freshness_bound_seconds{job="lead_scoring"}`:                                        "2640",
 			`scored_next_slot_timestamp_seconds{job="lead_scoring"}`:                                    number(noon.Add(15 * time.Minute)),
 			`scored_paused{job="lead_scoring"}`:                                                         "0",
+			`scored_runs_held{job="lead_scoring"}`:                                                      "0",
 			`scored_model_info{digest="0a1b2c3d4e5f",job="lead_scoring",model="lead_scoring@0a1b2c3d"}`: "1",
 			`scored_api_quota_remaining{target="salesforce"}`:                                           "98766",
 			`scored_api_quota_limit{target="salesforce"}`:                                               "100000",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"fmt"
 	"html/template"
 	"net/http"
 	"strconv"
@@ -50,6 +51,7 @@ type jobView struct {
 	Success *pipeline.Record
 	Due     []due
 	Waiting []quarantine
+	Held    *pipeline.Record // nil if no held run waits
 	Runs    []pipeline.Record
 	Lost    []pipeline.Span
 	Unread  string // why the job's past can't be shown
@@ -105,8 +107,12 @@ func (s *Server) view(ctx context.Context, now time.Time) view {
 			v.Problems = append(v.Problems, problem{Words: job.Name + " is " + j.Words})
 		case j.Unread != "":
 			v.Problems = append(v.Problems, problem{Words: job.Name + ": " + j.Unread})
+		case j.Held != nil: // said below
 		case note != "":
 			v.Notes = append(v.Notes, job.Name+": "+note)
+		}
+		if j.Held != nil {
+			v.Problems = append(v.Problems, problem{Words: fmt.Sprintf("%s: run %s is held, and waits for a person: %s", job.Name, j.Held.ID, j.Held.Reason)})
 		}
 		v.Jobs = append(v.Jobs, j)
 	}
@@ -130,6 +136,9 @@ func (s *Server) viewJob(ctx context.Context, job Job, started, now time.Time) (
 	}
 	if err == nil {
 		j.Waiting, err = s.quarantines(ctx, job)
+	}
+	if err == nil {
+		j.Held, err = s.board.Held(ctx, job.Name)
 	}
 	if err != nil {
 		s.log.Error("the status page can't show a job's past", "job", job.Name, "error", err.Error())

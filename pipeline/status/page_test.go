@@ -76,6 +76,21 @@ func TestThePageSaysHowThingsStand(t *testing.T) {
 			"\nNothing is stale, but:\nlead_scoring: paused since 2026-11-22T13:00:00Z: undo;", "\nPaused\nfor 1 h: undo since 2026-11-22T13:00:00Z\n",
 			"\nin 15 min, will be skipped",
 		}},
+		"a held run that waits": {20, func(b *board) {
+			b.ended(noon.Add(15*time.Minute), pipeline.Held, func(s *pipeline.Summary) {
+				s.Reason = "3 rows, and 900 <before>"
+				s.Findings = []pipeline.Finding{{Check: "rows", Text: "3 rows, and 900 <before>"}}
+			})
+			b.held = &b.runs[1]
+		}, []string{
+			"\nSomething is wrong\nlead_scoring: run lead_scoring-20261122T121500Z-0 is held, and waits for a person: 3 rows, and 900 <before>\nlead_scoring fresh\n",
+			"\nHeld\nrun lead_scoring-20261122T121500Z-0 as of 2026-11-22T12:15:00Z; scored release lead_scoring-20261122T121500Z-0 or scored discard " +
+				"lead_scoring-20261122T121500Z-0\n3 rows, and 900 <before>\n", "\nschedule\nheld\n",
+		}},
+		"a held run that was discarded": {20, func(b *board) {
+			b.ended(noon.Add(15*time.Minute), pipeline.Held, func(s *pipeline.Summary) { s.Reason = "3 rows" })
+			b.runs[1].Ruling = pipeline.Discarded
+		}, []string{"\nNothing is stale, but:\n", "ended held: 3 rows", "\nheld discarded\n"}},
 		"running": {16, func(b *board) {
 			b.jobs[0].Active = &status.Active{Slot: noon.Add(15 * time.Minute), Stage: "deliver to salesforce", Since: noon.Add(15*time.Minute + 40*time.Second)}
 			b.ended(noon.Add(15*time.Minute), "")

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,7 +63,7 @@ func (c Config) withDefaults() Config {
 // never hold the password: the driver gets to see the URL without it.
 func (c Config) driver() (*pgconn.Config, error) {
 	if strings.ContainsAny(c.QueryGroup, "'\\") || strings.ContainsFunc(c.QueryGroup, isControl) {
-		return nil, misconfigured("warehouse.query_group holds a quote, a backslash or a control character", "Use letters, digits and dashes.")
+		return nil, misconfigured("warehouse.query_group, or backfill_query_group, holds a quote, a backslash or a control character", "Use letters, digits and dashes.")
 	}
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
@@ -93,6 +94,7 @@ func (c Config) driver() (*pgconn.Config, error) {
 	case inURL != "":
 		d.Password = inURL
 	}
+	modern(d)
 	d.ConnectTimeout = c.ConnectTimeout
 	// A float must arrive as it is stored, and Redshift's default is 15 digits; text must arrive as UTF-8.
 	d.RuntimeParams["extra_float_digits"] = "2"
@@ -170,6 +172,15 @@ func verifies(d *pgconn.Config) bool {
 		}
 	}
 	return d.TLSConfig != nil && !d.TLSConfig.InsecureSkipVerify
+}
+
+// modern refuses TLS before 1.2 on every way to connect, whatever GODEBUG says.
+func modern(d *pgconn.Config) {
+	for _, f := range append([]*pgconn.FallbackConfig{{TLSConfig: d.TLSConfig}}, d.Fallbacks...) {
+		if f.TLSConfig != nil {
+			f.TLSConfig.MinVersion = tls.VersionTLS12
+		}
+	}
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }

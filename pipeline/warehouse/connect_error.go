@@ -19,7 +19,7 @@ type connectError struct {
 
 func newConnectError(err error) *connectError {
 	e := &connectError{cause: errors.Join(distinct(telling(attempts(err)))...), passing: true}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](e.cause); ok || refusedTLS(e.cause) {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](e.cause); ok || refusedTLS(e.cause) || oldTLS(e.cause) {
 		e.passing = false
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](e.cause); ok {
@@ -88,6 +88,13 @@ func refusedTLS(err error) bool {
 	return strings.Contains(err.Error(), "server refused TLS connection")
 }
 
+// oldTLS recognizes a server that knows no version of TLS that is safe, be it that either side says so; the library has no
+// type for it.
+func oldTLS(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "tls: protocol version not supported") || strings.Contains(text, "tls: server selected unsupported protocol version")
+}
+
 func (e *connectError) Error() string {
 	reasons := strings.ReplaceAll(e.cause.Error(), "\n", "; ")
 	return "connect to the warehouse: " + strings.Join(strings.Fields(reasons), " ")
@@ -102,6 +109,9 @@ func (e *connectError) problem() error {
 			Hint: "Check user, database and parameters in warehouse.url, and the file in warehouse.password_file."}
 	case refusedTLS(e.cause):
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: e, Hint: "The server offers no encryption: is warehouse.url the cluster's endpoint?"}
+	case oldTLS(e.cause):
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: e,
+			Hint: "The server does not speak TLS 1.2 or later: is warehouse.url the cluster's endpoint, and nothing in between?"}
 	default:
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: e,
 			Hint: "The certificate is not one for this host by a known authority: name the authority's file in sslrootcert=..., or correct the host."}

@@ -94,7 +94,7 @@ func (j *job) trouble() error {
 		return problem(0, "was aborted in the org", // a person's doing, which is not fought with another job
 			"ask whoever looks after Bulk Data Load Jobs in Setup; a later run sends what the job left")
 	case classOf(strings.ToUpper(code), "") == pipeline.Exhausted: // ExceededQuota
-		return problem(pipeline.Exhausted, "failed: "+plainCode(code), quotaHint)
+		return problem(pipeline.Exhausted, "failed: "+plainCode(code), exhaustedHint(strings.ToUpper(code)))
 	case code == "InvalidBatch":
 		return problem(pipeline.Configuration, "failed: InvalidBatch",
 			"run scored check; Bulk Data Load Jobs in Setup shows which column the org does not take")

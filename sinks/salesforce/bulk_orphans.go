@@ -83,12 +83,9 @@ func (s *Sink) mayBeOurs(j *job, user string, since time.Time, known []pipeline.
 	return true
 }
 
-// firstPage is the path of the first page of the jobs that the org knows.
-func (s *Sink) firstPage() string { return s.jobsPath() + "?jobType=V2Ingest" }
-
 // listJobs returns the jobs that the org knows.
 func (s *Sink) listJobs(ctx context.Context) (jobs []job, err error) {
-	path := s.firstPage()
+	path := s.jobsPath() + "?jobType=V2Ingest"
 	for range maxPages {
 		var page []job
 		if page, path, err = s.listPage(ctx, path); err != nil {

@@ -46,8 +46,19 @@ func unreachable(err error) error {
 		return &pipeline.Problem{Class: pipeline.Configuration, Err: err,
 			Hint: "the server could not prove that it is the org: check login_url, this machine's CA certificates and its clock"}
 	}
+	if oldTLS(err) {
+		return &pipeline.Problem{Class: pipeline.Configuration, Err: err,
+			Hint: "the server does not speak TLS 1.2 or later, so it is not the org: check login_url, and what stands in between"}
+	}
 	return &pipeline.Problem{Class: pipeline.TryAgain, Err: err,
 		Hint: "check the network, and status.salesforce.com if other machines can't reach the org either"}
+}
+
+// oldTLS recognizes a server that knows no version of TLS that is safe, be it that either side says so; the library has no
+// type for it.
+func oldTLS(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "tls: protocol version not supported") || strings.Contains(text, "tls: server selected unsupported protocol version")
 }
 
 // lost is the failure of a request that got no answer; left tells whether it went out.

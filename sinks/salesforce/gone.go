@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"scored/pipeline"
@@ -54,15 +55,16 @@ func refuseGone(key string) pipeline.Outcome {
 }
 
 // ofClear makes a refusal final if the change clears a record that the org does not know any more: one that was deleted long
-// ago has no other word than any wrong Id.
+// ago has no other word than any wrong Id. One about a field is about what that refers to.
 func ofClear(change *pipeline.Change, o pipeline.Outcome) pipeline.Outcome {
-	if change.Clear && o.Status == pipeline.Refused && o.Code == "INVALID_CROSS_REFERENCE_KEY" {
+	aboutID := !slices.ContainsFunc(o.Fields, func(field string) bool { return !strings.EqualFold(field, "Id") })
+	if change.Clear && o.Status == pipeline.Refused && o.Code == "INVALID_CROSS_REFERENCE_KEY" && aboutID {
 		o.Class = pipeline.Terminal
 	}
 	return o
 }
 
-// goneOf is gone for a block of changes.
+// goneOf is gone for the changes of a block that clear.
 func (s *Sink) goneOf(ctx context.Context, block []pipeline.Change) (map[string]bool, error) {
 	var keys []string
 	for i := range block {
@@ -73,24 +75,23 @@ func (s *Sink) goneOf(ctx context.Context, block []pipeline.Change) (map[string]
 	return s.gone(ctx, keys)
 }
 
-// refuseGone reports the changes whose records are gone.
+// goneBlock is how many changes of a bulk delivery are looked through at a time.
+const goneBlock = 10_000
+
+// refuseGone reports the changes whose records are gone, block by block: what is reported is not asked for again.
 func (d *bulk) refuseGone(ctx context.Context) error {
-	var keys []string
-	for at := range d.changes {
-		if d.cfg.clears(&d.changes[at]) && !d.done.has(at) {
-			keys = append(keys, d.changes[at].Key)
-		}
-	}
-	gone, err := d.gone(ctx, keys)
-	if err != nil || len(gone) == 0 {
-		return err
-	}
-	for at := range d.changes {
-		if d.done.has(at) || !gone[d.changes[at].Key] {
-			continue
-		}
-		if err := d.report(at, refuseGone(d.changes[at].Key)); err != nil {
+	for start := 0; start < len(d.changes); start += goneBlock {
+		block := d.changes[start:min(start+goneBlock, len(d.changes))]
+		gone, err := d.goneOf(ctx, block)
+		if err != nil {
 			return err
+		}
+		for i := range block {
+			if at := start + i; gone[block[i].Key] && !d.done.has(at) {
+				if err := d.report(at, refuseGone(block[i].Key)); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil

@@ -12,6 +12,22 @@ import (
 	"scored/pipeline"
 )
 
+// Any says whether a record has a version.
+func (s *Sink) Any(ctx context.Context) (bool, error) {
+	version := s.cfg.fieldOf(Version)
+	if version == "" {
+		return false, errUnversioned()
+	}
+	soql := fmt.Sprintf("SELECT %s FROM %s WHERE %s != null LIMIT 1", s.cfg.keyField(), s.cfg.Object, version)
+	for _, err := range s.records(ctx, soql) {
+		if err != nil {
+			return false, fmt.Errorf("ask whether %s holds scores: %w", s.cfg.Object, err)
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
 // Held yields every record that has a version, in no particular order, holding one page of them at a time.
 func (s *Sink) Held(ctx context.Context) iter.Seq2[pipeline.Holding, error] {
 	return func(yield func(pipeline.Holding, error) bool) {

@@ -20,6 +20,7 @@ func (s *Sink) Standing(
 	ctx context.Context, written []pipeline.Written, found func(key string, version int64, stands bool) error,
 ) error {
 	m := s.cfg.mapped()
+	m.probability, m.scoredAt = "", "" // they come back rounded, and nobody edits them alone
 	if m.version == "" {
 		return errUnversioned()
 	}
@@ -71,8 +72,7 @@ func (c *Config) standing(
 	return nil
 }
 
-// has says whether the record's fields hold what was written. Probability and moment come back rounded as the org keeps them,
-// and nobody edits them alone: they are not looked at.
+// has says whether the record's fields hold what was written.
 func has(r Record, m mapped, stand *pipeline.Stand) (bool, error) {
 	score, there, err := number(r, m.score)
 	if err != nil {
@@ -112,7 +112,7 @@ func (c *Config) block(keys []string) (b block, rest []string) {
 	b = block{exact: map[string]bool{}, folded: map[string][]string{}}
 	size := 0
 	for i, key := range keys {
-		asked := key
+		asked := strings.TrimSpace(key) // as the org keeps it
 		if c.Operation == Update {
 			id, ok := normalID(key)
 			if !ok {

@@ -107,3 +107,26 @@ func TestWhatIsNotKnownIsNotCompared(t *testing.T) {
 		t.Errorf("stands %v", got)
 	}
 }
+
+// The org cuts blanks off at the ends of an external id, and a warehouse does not.
+func TestAKeyWithBlanksIsFound(t *testing.T) {
+	w := newWorld(t, nil)
+	changes := w.insert(1, false)
+	changes[0].Key += " "
+	w.write(&pipeline.Run{Version: 7}, changes)
+	if got := w.unedited(standing(&pipeline.Run{Version: 7}, changes)); !got[changes[0].Key] {
+		t.Errorf("stands %v", got)
+	}
+	w.write(&pipeline.Run{Version: 8}, []pipeline.Change{{Score: pipeline.Score{Key: changes[0].Key}, Clear: true}})
+}
+
+func TestWhetherTheOrgHoldsScores(t *testing.T) {
+	w := newWorld(t, nil)
+	changes := w.insert(2, false)
+	for _, want := range []bool{false, true} {
+		if got, err := w.sink.Any(t.Context()); err != nil || got != want {
+			t.Errorf("got %t, %v, want %t", got, err, want)
+		}
+		w.write(&pipeline.Run{Version: 7}, changes)
+	}
+}

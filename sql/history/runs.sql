@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS {schema}.runs (
     version         BIGINT,
     started         TIMESTAMP,
     ended           TIMESTAMP,
-    outcome         VARCHAR(16),   -- ok, partial, failed, interrupted
+    outcome         VARCHAR(16),   -- ok, partial, held, failed, interrupted
     reason          VARCHAR(4096), -- why it did not end ok, cut to this length
     model           VARCHAR(128),
     model_digest    VARCHAR(64),

@@ -1,0 +1,195 @@
+package policy_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"scored/pipeline"
+	"scored/pipeline/policy"
+)
+
+// stays is a table of ten leads at each score from 0 to 99 that keep it, but for those that move from one score to another.
+func stays(moves ...[3]int) (t pipeline.Table) {
+	for score := range 100 {
+		t[score][score] = 10
+	}
+	for _, m := range moves {
+		from, to, n := m[0], m[1], int32(m[2])
+		t[from][from] -= n
+		t[from][to] += n
+	}
+	return t
+}
+
+// all moves the leads of every score from first to last.
+func all(first, last int, to func(from int) int) (moves [][3]int) {
+	for from := first; from <= last; from++ {
+		if to(from) != from {
+			moves = append(moves, [3]int{from, to(from), 10})
+		}
+	}
+	return moves
+}
+
+// at is a run that meets a target as told.
+func at(crossing pipeline.Crossing) func(*pipeline.Profile) {
+	return func(p *pipeline.Profile) {
+		crossing.Target = "salesforce"
+		p.Targets = []pipeline.Crossing{{Target: "redis"}, crossing}
+	}
+}
+
+func next(from int) int { return (from + 1) % 100 }
+
+func TestAGuardComparesLeadByLead(t *testing.T) {
+	few := func(rows int32) (t pipeline.Table) { // all of them changed, and from the top to the bottom
+		t[99][0], t[0][99] = rows/2, rows-rows/2
+		return t
+	}
+	tests := []struct {
+		name     string
+		crossing pipeline.Crossing
+		want     []string
+		text     string
+	}{
+		{"all as it was", pipeline.Crossing{Own: stays(), Held: 1000}, nil, ""},
+		{"four fifths change a little", pipeline.Crossing{Own: stays(all(0, 79, next)...)}, nil, ""},
+		{"one more", pipeline.Crossing{Own: stays(append(all(0, 79, next), [3]int{80, 81, 1})...)}, []string{"changed"},
+			"80.1 % of the scores at salesforce would change, above 80 %"},
+		{"half of the top tenth falls", pipeline.Crossing{Own: stays(all(95, 99, func(f int) int { return f - 90 })...)}, nil, ""},
+		{"more than half", pipeline.Crossing{Own: stays(append(slices.Concat(all(95, 99, func(f int) int { return f - 90 }),
+			all(5, 9, func(f int) int { return f + 90 })), [3]int{94, 4, 10}, [3]int{4, 94, 10})...)}, []string{"top"},
+			"40 % of the top tenth at salesforce would stay in it, below 50 %"},
+		{"99 leads say nothing", pipeline.Crossing{Own: few(99)}, nil, ""},
+		{"100 do", pipeline.Crossing{Own: few(100)}, []string{"changed", "top"}, "100 % of the scores"},
+		{"one score for everybody is one top for everybody", pipeline.Crossing{Own: stays(all(0, 49, func(int) int { return 50 })...)}, nil, ""},
+		{"a fifth leaves", pipeline.Crossing{Held: 1000, Left: 200}, nil, ""},
+		{"more than a fifth", pipeline.Crossing{Held: 1000, Left: 201}, []string{"left"},
+			"201 of the 1000 leads with a score at salesforce are not in the result, and would be cleared: 20.1 %, above 20 %"},
+		{"few leads leave", pipeline.Crossing{Held: 49, Left: 40}, nil, ""},
+		{"nine of fifty leave", pipeline.Crossing{Held: 50, Left: 11}, []string{"left"}, "11 of the 50"},
+		{"another model's scores are not the same", pipeline.Crossing{Other: stays(all(0, 99, next)...)}, nil, ""},
+		{"another model has a third of this top", pipeline.Crossing{Other: stays(all(93, 99, func(f int) int { return f - 90 })...)}, nil, ""},
+		{"another model has less of it", pipeline.Crossing{Other: stays(slices.Concat(all(92, 99, func(f int) int { return f - 90 }),
+			all(2, 9, func(f int) int { return f + 90 }))...)}, []string{"top"}, "20 % of the other model's top tenth at salesforce would stay in it, below 30 %"},
+		{"a new model on the scale of the old", pipeline.Crossing{Other: stays(all(0, 4, func(f int) int { return f + 20 })...)}, nil, ""},
+		{"a new model on another scale", pipeline.Crossing{Other: stays(all(0, 79, func(f int) int { return 80 })...)}, []string{"scores"},
+			"they are distributed otherwise than the other model's of the same leads at salesforce: stability index"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			now, reference := usual(at(tt.crossing)), usual()
+			v := policy.NewGuard(limits)(&now, &reference, []pipeline.Profile{usual()})
+			if got := checks(v); !slices.Equal(got, tt.want) {
+				t.Fatalf("found %q: %+v, want %q", got, v.Findings, tt.want)
+			}
+			if len(tt.want) > 0 && !strings.Contains(v.Findings[0].Text, tt.text) {
+				t.Errorf("says %q, want %q", v.Findings[0].Text, tt.text)
+			}
+		})
+	}
+}
+
+// The scores of a new model are compared with those of the old one on the same leads, and with no run before; without such leads,
+// with the reference.
+func TestANewModelsScoresAreComparedWithTheOldOnes(t *testing.T) {
+	reference := usual()
+	before := []pipeline.Profile{usual(by("old@1"), scoring(10, 90, 99))}
+	now := usual(at(pipeline.Crossing{Other: stays()}))
+	if v := policy.NewGuard(limits)(&now, &reference, before); len(v.Findings) != 0 {
+		t.Errorf("on leads that keep their scores, found %+v", v.Findings)
+	}
+	now = usual(scoring(10, 90, 99), at(pipeline.Crossing{Other: stays()}))
+	if v := policy.NewGuard(limits)(&now, &reference, before); len(v.Findings) != 0 {
+		t.Errorf("the reference was looked at: %+v", v.Findings)
+	}
+	now = usual(scoring(10, 90, 99))
+	v := policy.NewGuard(limits)(&now, &reference, before)
+	if len(v.Findings) != 1 || !strings.Contains(v.Findings[0].Text, "than in the model's reference") {
+		t.Errorf("without leads to compare, found %+v", v.Findings)
+	}
+	now = usual(scoring(10, 90, 99))
+	v = policy.NewGuard(limits)(&now, &reference, append(before, usual()))
+	if len(v.Findings) != 1 || !strings.Contains(v.Findings[0].Text, "than in the runs before") {
+		t.Errorf("beside a run of the same model, found %+v", v.Findings)
+	}
+}
+
+// What a person released, the next run may do again, and hardly more; until the targets have it.
+func TestWhatWasReleasedMayBeDoneAgain(t *testing.T) {
+	bad := pipeline.Crossing{Own: stays(all(0, 90, next)...), Held: 1000, Left: 300}
+	worse := pipeline.Crossing{Own: stays(all(0, 99, next)...), Held: 1000, Left: 331}
+	guard, reference := policy.NewGuard(limits), usual()
+	judge := func(c pipeline.Crossing, before ...pipeline.Profile) (pipeline.Verdict, pipeline.Profile) {
+		now := usual(at(c))
+		v := guard(&now, &reference, before)
+		now.Targets, now.Difference, now.Allowed = nil, v.Difference, v.Allowed
+		return v, now
+	}
+	v, held := judge(bad, usual())
+	if !slices.Equal(checks(v), []string{"left", "changed"}) || math.Abs(v.Difference.Changed-0.91) > 1e-9 || v.Difference.Left != 0.3 ||
+		v.Allowed != (pipeline.Difference{}) {
+		t.Fatalf("the suspicious run: %+v", v)
+	}
+	held.Released = true
+	v, fresh := judge(bad, held)
+	if len(v.Findings) != 0 || v.Allowed != held.Difference {
+		t.Errorf("the fresh run after the release: %+v", v)
+	}
+	if v, _ := judge(worse, held); !slices.Equal(checks(v), []string{"left"}) {
+		t.Errorf("a run that goes further than what was released: %+v", v.Findings)
+	}
+	other := held
+	other.Model = "other@1"
+	if v, _ := judge(bad, other); len(v.Findings) == 0 {
+		t.Error("the release of another model's run lets this one pass")
+	}
+	if v, _ := judge(bad, fresh, held); len(v.Findings) == 0 {
+		t.Error("the release still holds after a run that delivered all")
+	}
+	fresh.Due = true
+	v, second := judge(bad, fresh, held)
+	if len(v.Findings) != 0 || v.Allowed != held.Difference {
+		t.Errorf("the release does not hold while its scores are due: %+v", v)
+	}
+	second.Due = true
+	if v, _ := judge(worse, second, fresh, held); len(v.Findings) == 0 {
+		t.Error("the release grows from run to run")
+	}
+	before := usual()
+	before.Difference, before.Due = held.Difference, true
+	if v, _ := judge(bad, before); len(v.Findings) == 0 {
+		t.Error("a run that nobody released, and left something due, lets this one pass")
+	}
+}
+
+// A run that is like those before it is never held, whatever they are like.
+func TestARunLikeThoseBeforeIsNeverHeld(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		p := pipeline.Profile{Model: model, Read: 1 + random.IntN(5000), Difference: pipeline.Difference{Changed: random.Float64()}}
+		p.Rejected = random.IntN(p.Read)
+		for range p.Read - p.Rejected {
+			p.Scores[int(math.Abs(random.NormFloat64())*20)%pipeline.Levels]++
+		}
+		for range random.IntN(5) {
+			missing := random.IntN(p.Read + 1)
+			p.Columns = append(p.Columns, pipeline.ColumnProfile{Name: string(rune('a' + len(p.Columns))), Missing: missing,
+				Varied: random.IntN(p.Read - missing + 1)})
+		}
+		now, reference := p, usual()
+		var same pipeline.Crossing
+		for score, n := range p.Scores {
+			same.Own[score][score] = int32(n)
+		}
+		same.Held = p.Scores.Rows()
+		at(same)(&now)
+		before := slices.Repeat([]pipeline.Profile{p}, 1+random.IntN(5))
+		if v := policy.NewGuard(limits)(&now, &reference, before); len(v.Findings) != 0 {
+			t.Fatalf("%+v is held: %+v", p, v.Findings)
+		}
+	}
+}
