@@ -93,6 +93,9 @@ func (s *Sink) ended(ctx context.Context, left pipeline.RemoteJob, patience time
 	if err == nil && !j.over() {
 		j, err = s.awaitFor(ctx, left.ID, patience)
 	}
+	if err == nil && j.State == jobAborted && j.Processed == 0 { // as callOff has it; without an upload, it has no results
+		return nil, s.closed(ctx, left)
+	}
 	if err == nil {
 		return j, nil
 	}
