@@ -63,7 +63,9 @@ func (r *Runner) judge(ctx context.Context, run *Run, s *Summary, got *result, r
 	rejected := got.keysRejected()
 	for i := range r.Targets {
 		p.Targets = append(p.Targets, Crossing{Target: r.Targets[i].Sink.Name()})
-		crossing := &sides{Crossing: &p.Targets[i], run: run, model: p.Model, clears: r.Targets[i].Clear, scores: got.scores, rejected: rejected}
+		crossing := &sides{
+			Crossing: &p.Targets[i], run: run, model: p.Model, clears: r.Targets[i].Clear, scores: got.scores, rejected: rejected,
+		}
 		for known, err := range recall.of(i, false) {
 			if err != nil {
 				return Verdict{}, err

@@ -9,8 +9,8 @@ import (
 type ColumnProfile struct {
 	Name    string `json:"name"`
 	Missing int    `json:"missing"` // rows
-	// Varied counts the rows whose value is not the lowest one, or not the highest, whichever are fewer: 0 where all values are the
-	// same. Texts are in order of their bytes.
+	// Varied counts the rows whose value is not the lowest one, or not the highest, whichever are fewer: 0 where all values are
+	// the same. Texts are in order of their bytes.
 	Varied int `json:"varied"`
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,8 +19,8 @@ func releaseCommand(config *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "release RUN",
 		Short: "Say that a held run is as it should be, and make a fresh run",
-		Long: "release takes the figures of a held run for right: the runs after it are compared with them, and with nothing before.\n" +
-			"Then it makes a run as of now, as `scored run` does; what the held run had computed is never sent. The fresh run is\n" +
+		Long: "release takes the figures of a held run for right: the runs after it are compared with them, and with nothing\n" +
+			"before. Then it makes a run as of now, as `scored run` does; what the held run had computed is never sent. The fresh run is\n" +
 			"judged, too: if it differs from the released one, it is held as well.\n\n" +
 			whichHeld + " Look at it first: `scored runs show RUN`. Exit codes are those of `scored run`.",
 		Args: oneHeld,
@@ -35,8 +34,8 @@ func discardCommand(config *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "discard RUN",
 		Short: "Say that a held run is wrong, so that it waits no more",
-		Long: "discard notes that a held run was wrong. It makes no run and changes no score: the next run is judged beside the last\n" +
-			"good ones, as it would be anyway, and is held again if nothing was mended.\n\n" + whichHeld,
+		Long: "discard notes that a held run was wrong. It makes no run and changes no score: the next run is judged beside the\n" +
+			"last good ones, as it would be anyway, and is held again if nothing was mended.\n\n" + whichHeld,
 		Args: oneHeld,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, r, err := findHeld(cmd.Context(), *config, args[0])
@@ -60,7 +59,8 @@ func discardCommand(config *string) *cobra.Command {
 // oneHeld wants one run as the only argument.
 func oneHeld(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("%s wants the id of one held run, or last, and got %d arguments; `scored runs` lists them", verbOf(cmd), len(args))
+		return fmt.Errorf("%s wants the id of one held run, or last, and got %d arguments; `scored runs` lists them",
+			verbOf(cmd), len(args))
 	}
 	return nil
 }
@@ -133,6 +133,6 @@ func lastHeld(ctx context.Context, cfg *configs.Config, l *ledger.Ledger) (pipel
 	case 1:
 		return waiting[0], nil
 	default:
-		return pipeline.Record{}, usage{fmt.Errorf("held runs of %d jobs wait, so name one: %s", len(waiting), strings.ReplaceAll(names(waiting), ", ", " or "))}
+		return pipeline.Record{}, usage{fmt.Errorf("held runs of %d jobs wait, name one of them: %s", len(waiting), names(waiting))}
 	}
 }

@@ -83,7 +83,8 @@ func (l *Ledger) Rule(ctx context.Context, run string, ruling pipeline.Ruling) e
 		if why != "" {
 			return &RulingError{run, ruling, why}
 		}
-		done, err := tx.ExecContext(ctx, `UPDATE runs SET ruling = ?, ruled = ? WHERE id = ?`, string(ruling), millis(time.Now()), run)
+		done, err := tx.ExecContext(ctx, `UPDATE runs SET ruling = ?, ruled = ? WHERE id = ?`,
+			string(ruling), millis(time.Now()), run)
 		return one(done, err, "there is no run %s", run)
 	})
 	if err != nil {
@@ -97,7 +98,8 @@ func (l *Ledger) Rule(ctx context.Context, run string, ruling pipeline.Ruling) e
 func barred(ctx context.Context, tx *sql.Tx, run string, ruling pipeline.Ruling) (why string, err error) {
 	var end, ruled, later string
 	var scored int
-	err = tx.QueryRowContext(ctx, `SELECT ifnull(outcome, ''), ifnull(ruling, ''), ifnull(json_extract(summary, '$.rows_scored'), 0),
+	err = tx.QueryRowContext(ctx, `SELECT ifnull(outcome, ''), ifnull(ruling, ''),
+		ifnull(json_extract(summary, '$.rows_scored'), 0),
 		ifnull((SELECT id FROM runs AS later WHERE later.job = held.job AND later.number > held.number
 			AND (later.ruling IS NOT NULL OR later.outcome IN ('ok', 'partial') AND later.cause IN ('schedule', 'manual'))
 			ORDER BY number DESC LIMIT 1), '')

@@ -6,7 +6,8 @@ import (
 	"scored/pipeline"
 )
 
-// Reference returns what the test period held, as a run's profile has it. The distribution of scores follows from the quantiles.
+// Reference returns what the test period held, as a run's profile has it. The distribution of scores follows from the
+// quantiles.
 func (b *Bundle) Reference() *pipeline.Profile {
 	r := &b.manifest.Reference
 	p := &pipeline.Profile{Model: b.Name(), Read: r.Rows, Scores: r.scores()}

@@ -126,7 +126,7 @@ func TestLongManifestTakesMemoryInProportion(t *testing.T) {
 		{"numbers", `"quantiles": [`, `"quantiles": [%s`, "0,", "reference.quantiles: wants 101 numbers"},
 		{"objects", `"steps": []`, `"steps": [{"op": "one_hot", "categories": [%s{}]}]`, "{},", "width must be given"},
 		{"lists", `"training": {`, `"training": {"x": [%s0]`, "[],", ""},
-		{"depth", `"training": {`, `"training": {"x": %s`, "[", "exceeded max depth"},
+		{"depth", `"training": {`, `"training": {"x": %s`, "[", "nests deeper than 10000 levels"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if !strings.Contains(text, tt.old) {

@@ -46,8 +46,8 @@ func (j *judgement) shifted(c *pipeline.Crossing) {
 	before, after := c.Other.Margins()
 	by := chance(&before, &after)
 	if is := shift(&before, &after); beyond(is, &j.Difference.Shift, j.New.MaxShift+by, j.Allowed.Shift) {
-		j.find("scores", "they are distributed otherwise than the other model's of the same leads at %s: stability index %.2f, above %.2f "+
-			"and the %.2f that may be chance", c.Target, is, j.New.MaxShift, by)
+		j.find("scores", "they are distributed otherwise than the other model's of the same leads at %s: stability index %.2f, "+
+			"above %.2f and the %.2f that may be chance", c.Target, is, j.New.MaxShift, by)
 	}
 }
 

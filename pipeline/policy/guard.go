@@ -174,14 +174,14 @@ func (j *judgement) column(c pipeline.ColumnProfile, runs, reference []seen) {
 	}
 }
 
-// always says whether each of them had so much of something that the run should have some, too. The reference is of all hours of the
-// day, and so tells what is nothing special at one of them.
+// always says whether each of them had so much of something that the run should have some, too. The reference is of all hours
+// of the day, and so tells what is nothing special at one of them.
 func always(before []seen, of func(*seen) float64) bool {
 	return !slices.ContainsFunc(before, func(s seen) bool { return of(&s) < rare })
 }
 
-// scores compares how they are distributed with the runs of this model before. Where there are none, they are compared with the
-// model's reference, unless they can be compared with another model's, lead by lead.
+// scores compares how they are distributed with the runs of this model before. Where there are none, they are compared with
+// the model's reference, unless they can be compared with another model's, lead by lead.
 func (j *judgement) scores() {
 	against, where, limit := j.usual(), "the runs before", j.MaxShift
 	if against.Rows() == 0 {
@@ -194,8 +194,8 @@ func (j *judgement) scores() {
 		return
 	}
 	if s, c := shift(against, &j.now.Scores), chance(against, &j.now.Scores); s > limit+c {
-		j.find("scores", "they are distributed otherwise than in %s: stability index %.2f, above %.2f and the %.2f that may be chance",
-			where, s, limit, c)
+		j.find("scores", "they are distributed otherwise than in %s: stability index %.2f, above %.2f and the %.2f that may be "+
+			"chance", where, s, limit, c)
 	}
 }
 

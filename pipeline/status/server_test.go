@@ -89,6 +89,8 @@ func TestListenStaysOnLoopback(t *testing.T) {
 	for _, addr := range []string{
 		":0", "0.0.0.0:0", "[::]:0", "10.0.0.1:0", "192.168.1.1:80", "example.com:80", "localhost.example.com:0", "127.0.0.1", "", "2130706433:0",
 		"/run/scored.sock", "*:0", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:http", "[::1]:99999", "::1:80",
+		"unix:/run/scored.sock", "unix:80", "@scored:80", "[::ffff:10.0.0.1]:80", "[fe80::1%lo]:80", "127.1:80", "0:80", "0x7f000001:80",
+		"[::ffff:0.0.0.0]:80", "ip6-localhost:80", "127.0.0.1.example.com:80", " 127.0.0.1:80", "127.0.0.1,0.0.0.0:80",
 	} {
 		if err := status.Valid(addr); pipeline.ClassOf(err) != pipeline.Configuration || pipeline.HintOf(err) == "" || !strings.Contains(err.Error(), "status.listen") {
 			t.Errorf("%q is held for valid: %v", addr, err)

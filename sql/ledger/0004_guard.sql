@@ -1,6 +1,7 @@
 -- What the guard goes by, and what a person said of the runs that it held.
 
-ALTER TABLE runs ADD COLUMN profile TEXT; -- JSON; NULL where the guard did not judge, and where nothing is compared with it any more
+-- JSON; NULL where the guard did not judge, and where nothing is compared with it any more.
+ALTER TABLE runs ADD COLUMN profile TEXT;
 ALTER TABLE runs ADD COLUMN ruling TEXT;  -- of a held run: released or discarded; NULL while nobody said
 ALTER TABLE runs ADD COLUMN ruled INTEGER;
 
