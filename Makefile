@@ -25,7 +25,7 @@ TRAIN_FROM := 2025-12-01T00:00:00Z
 TRAIN_TO   := 2026-05-29T22:00:00Z
 TRAIN_STEP := 127h
 
-.PHONY: help build demo test test-go test-systemd test-python test-matrix test-sf lint fuzz crash bench bench-run bench-delivery bench-docs bench-go model example-bpic2012 testdata prepare node clean FORCE
+.PHONY: help build demo test test-go test-systemd test-python test-matrix test-sf lint fuzz crash interleave soak bench bench-run bench-delivery bench-docs bench-go model example-bpic2012 testdata prepare node clean FORCE
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -65,8 +65,14 @@ lint: $(LINT) ## golangci-lint, with the one configuration
 	$(GO) vet ./...
 	$(LINT) run ./...
 
+interleave: ## 10,000 live runs, backfills and undos in a random order, with faults; `make test` makes 2,500
+	SCORED_RUNS=10000 $(GO) test -count=1 -run InAnyOrder -v ./cmd/scored | grep -v '^=== '
+
 crash: ## kill the binary KILLS (1000) times at random, and CRASHES (20) times at each step of a delivery; SEED=n repeats it
 	KILLS=$(or $(KILLS),1000) CRASHES=$(or $(CRASHES),20) SEED=$(SEED) $(GO) test -count=1 -v -timeout 2h ./cmd/scored/crash
+
+soak: ## SLOTS (672) slots back to back, ROUNDS (10) of each fault on each wire, FLIPS (600) of a bit of the ledger; SEED=n repeats it
+	SLOTS=$(or $(SLOTS),672) ROUNDS=$(or $(ROUNDS),10) FLIPS=$(or $(FLIPS),600) SEED=$(SEED) $(GO) test -count=1 -v -timeout 2h ./cmd/scored/faults
 
 fuzz: ## fuzz every parser for FUZZTIME (30s) each
 	.ci/fuzz $(or $(FUZZTIME),30s)

@@ -44,6 +44,7 @@ type Problem struct {
 	Class Class
 	Err   error
 	Hint  string
+	Later bool // of TryAgain: enough was tried, and the same is left to the next slot
 }
 
 // Error returns the text of the error, without the hint.
@@ -67,6 +68,12 @@ func HintOf(err error) string {
 		return p.Hint
 	}
 	return ""
+}
+
+// Later says whether the same [Problem] is to be left to the next slot.
+func Later(err error) bool {
+	p := find(err)
+	return p != nil && p.Later
 }
 
 const bug = "this is a bug in scored: report it"

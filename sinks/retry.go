@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"scored/pipeline"
@@ -18,6 +19,8 @@ type Backoff struct {
 	Tries int // in a row: one that settles a row is counted as the first again. 1 does not try again
 	First time.Duration
 	Max   time.Duration
+
+	Budget *Budget // for what is tried again; nil: without bound
 }
 
 // wait draws the wait before the nth retry, n counting from 0.
@@ -58,6 +61,9 @@ type retry struct {
 func (r *retry) Preflight(ctx context.Context) (pipeline.Ready, error) {
 	for n := 0; ; n++ {
 		ready, err := r.Sink.Preflight(ctx)
+		if !r.backoff.Budget.pay(err) { // one that went well may have asked nothing, and earns nothing
+			return ready, later(err)
+		}
 		if !again(err) || n+1 >= r.backoff.Tries || r.pause(ctx, r.log, n, "preflight", nil, err) != nil {
 			return ready, err
 		}
@@ -74,13 +80,21 @@ func (r *retry) Write(ctx context.Context, run *pipeline.Run, model string, chan
 	}
 	for n := 0; ; n++ {
 		before := len(d.left)
-		err = r.Sink.Write(ctx, run, model, d.left, d.take)
+		err = r.Sink.Write(ctx, run, model, d.left, func(outcomes []pipeline.Outcome) error {
+			if slices.ContainsFunc(outcomes, answered) {
+				r.backoff.Budget.earn()
+			}
+			return d.take(outcomes)
+		})
 		d.drop()
 		if len(d.left) < before {
 			n = 0
 		}
 		done := len(d.left) == 0 || d.failed != nil || err != nil && !again(err)
 		spent := n+1 >= r.backoff.Tries || d.sent >= r.backoff.Tries*len(changes)
+		if !done && !r.backoff.Budget.pay(err) {
+			return errors.Join(later(err), d.release())
+		}
 		if done || spent || r.pause(ctx, log, n, "deliver", d, err) != nil {
 			if err == nil && len(d.left) > 0 {
 				err = ctx.Err()

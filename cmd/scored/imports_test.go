@@ -145,7 +145,7 @@ func TestPipelineNeedsTheStandardLibraryOnly(t *testing.T) {
 
 func TestTheBinaryLinksNoTestCode(t *testing.T) {
 	for _, dep := range list(t, "scored/cmd/scored")[0].Deps {
-		for _, banned := range []string{"testing", "scored/pipeline/warehouse/pgtest", "scored/sinks/salesforce/fakeorg", "scored/sinks/sinktest", "scored/cmd/sandbox", "go.uber.org/goleak"} {
+		for _, banned := range []string{"testing", "scored/pipeline/warehouse/pgtest", "scored/sinks/salesforce/fakeorg", "scored/sinks/sinktest", "scored/cmd/sandbox", "go.uber.org/goleak", "github.com/Shopify/toxiproxy/v2", "github.com/rs/zerolog"} {
 			if within(dep, banned) {
 				t.Errorf("cmd/scored links %s", dep)
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -21,50 +22,72 @@ import (
 )
 
 const (
-	interleavedRuns = 10_000
-	runsOfAHistory  = 25
+	interleavedRuns = 2_500
+	runsOfAHistory  = 50
+	players         = 2 // histories at a time
 	interleaveJob   = "j"
 )
 
 // Live runs, fills and delivering backfills of random instants, undos, crashes, and requests that are lost, answered too late or
 // applied long after, against two targets: one that takes whatever comes, whose late requests come within its patience, and one
 // that refuses what is older, whose late requests may come at any time. No older score ever replaces a newer one, and one live
-// run without a fault makes all of it right. SCORED_SEED repeats a test.
+// run without a fault makes all of it right. SCORED_SEED repeats a test; SCORED_RUNS=10000
+// makes more than go test does.
 func TestAnOlderScoreNeverOverwritesANewerOneInAnyOrder(t *testing.T) {
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
-	if text := os.Getenv("SCORED_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
+	seed, runs := uint64(time.Now().UnixNano()), uint64(interleavedRuns) //nolint:gosec // any number will do
+	for variable, value := range map[string]*uint64{"SCORED_SEED": &seed, "SCORED_RUNS": &runs} {
+		if text := os.Getenv(variable); text != "" {
+			var err error
+			if *value, err = strconv.ParseUint(text, 10, 64); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	t.Logf("SCORED_SEED=%d", seed)
+	t.Logf("SCORED_SEED=%d SCORED_RUNS=%d", seed, runs)
 	dir := t.TempDir()
 	if memory, err := os.MkdirTemp("/dev/shm", "scored-"); err == nil { // where syncing takes no time
 		dir = memory
 		t.Cleanup(func() { os.RemoveAll(memory) })
 	}
-	did := map[string]int{}
-	for i := range interleavedRuns / runsOfAHistory {
-		path := filepath.Join(dir, fmt.Sprint(i), "ledger.db")
-		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
+	did := make([]map[string]int, players)
+	t.Run("histories", func(t *testing.T) {
+		for n := range players {
+			did[n] = map[string]int{}
+			t.Run(fmt.Sprint(n), func(t *testing.T) {
+				t.Parallel()
+				for i := uint64(n); i < runs/runsOfAHistory && !t.Failed(); i += players { //nolint:gosec // n is small
+					playOne(t, seed, i, dir, did[n])
+				}
+			})
 		}
-		synctest.Test(t, func(t *testing.T) {
-			playHistory(t, rand.New(rand.NewPCG(seed, uint64(i))), path, did) //nolint:gosec // that is what it is for
-		})
-		if t.Failed() {
-			t.Fatalf("in history %d", i)
-		}
-		if err := os.RemoveAll(filepath.Dir(path)); err != nil {
-			t.Fatal(err)
+	})
+	for _, more := range did[1:] {
+		for what, n := range more {
+			did[0][what] += n
 		}
 	}
-	t.Log(did)
+	t.Log(did[0])
 	for _, what := range []string{"schedule", "fill", "backfill", "undo", "crash", "late", "lost", "stale", "superseded", "kept", "cleared", "back"} {
-		if did[what] < interleavedRuns/100 {
-			t.Errorf("of %q there were only %d: this shows little", what, did[what])
+		if did[0][what] < int(runs/100) { //nolint:gosec // it is small
+			t.Errorf("of %q there were only %d: this shows little", what, did[0][what])
 		}
+	}
+}
+
+// playOne plays a history with a ledger of its own.
+func playOne(t *testing.T, seed, number uint64, dir string, did map[string]int) {
+	path := filepath.Join(dir, fmt.Sprint(number), "ledger.db")
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		playHistory(t, rand.New(rand.NewPCG(seed, number)), path, did) //nolint:gosec // that is what it is for
+	})
+	if t.Failed() {
+		t.Fatalf("in history %d", number)
+	}
+	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -90,7 +113,8 @@ func playHistory(t *testing.T, rng *rand.Rand, path string, did map[string]int) 
 	}
 	p.open()
 	for range runsOfAHistory - 1 {
-		time.Sleep(time.Duration(1+rng.IntN(20)) * time.Minute)
+		between := []time.Duration{time.Second, time.Minute}[rng.IntN(2)] // requests of the run before are on their way, or not
+		time.Sleep(time.Duration(1+rng.IntN(20)) * between)
 		p.step()
 		if t.Failed() {
 			break
@@ -164,6 +188,7 @@ func (p *play) run(req pipeline.Request) (s *pipeline.Summary, err error) {
 		if req.Trigger == pipeline.Fill {
 			r.Decide = policy.Fill
 		}
+		r.Decide = p.listen(r.Decide)
 		s, err = r.Run(p.Context(), req)
 	})
 	if s == nil || p.dead {
@@ -175,10 +200,29 @@ func (p *play) run(req pipeline.Request) (s *pipeline.Summary, err error) {
 	p.count("cleared", s.Cleared)
 	for i, t := range s.Targets {
 		if t.Error == "" && req.Trigger != pipeline.Fill {
-			p.orgs[i].found(req.AsOf)
+			p.orgs[i].found(req.AsOf, s.Version)
 		}
 	}
 	return s, err
+}
+
+// listen keeps what a run knows of a target when it decides.
+func (p *play) listen(decide pipeline.Decide) pipeline.Decide {
+	return func(
+		run *pipeline.Run, model string, found pipeline.Found, confirmed iter.Seq2[pipeline.Confirmed, error],
+	) (pipeline.Decision, error) {
+		o := p.orgs[0]
+		if found.Clear {
+			o = p.orgs[1]
+		}
+		o.sure = map[string]int64{}
+		for c, err := range confirmed {
+			if err == nil && !c.Unsure {
+				o.sure[c.Key] = c.Version
+			}
+		}
+		return decide(run, model, found, confirmed)
+	}
 }
 
 func (p *play) undo(id string) {
@@ -202,9 +246,6 @@ func (p *play) turn(part func(*pipeline.Runner)) {
 		p.Fatal(err)
 	}
 	p.dead = false
-	for _, o := range p.orgs {
-		o.sent = map[string]bool{}
-	}
 	r := &pipeline.Runner{
 		Job: interleaveJob, Source: looseSource{p}, Model: looseModel{}, Decide: policy.Delta, Ledger: p.ledger, Log: slog.New(slog.DiscardHandler),
 	}

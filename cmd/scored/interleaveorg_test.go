@@ -23,7 +23,7 @@ type looseOrg struct {
 	guarded bool
 	calls   int
 
-	sent    map[string]bool // by the run
+	sure map[string]int64 // versions of what the run had for certain of the target
 
 	lock    sync.Mutex
 	records map[string]*looseRecord
@@ -43,15 +43,15 @@ func (o *looseOrg) Preflight(context.Context) (pipeline.Ready, error) {
 	return pipeline.Ready{Identity: o.name, Guarded: o.guarded}, nil
 }
 
-// Write sends up to three changes a request.
+// Write sends some changes a request.
 func (o *looseOrg) Write(
 	_ context.Context, run *pipeline.Run, _ string, changes []pipeline.Change, confirm func([]pipeline.Outcome) error,
 ) error {
 	for len(changes) > 0 {
 		for _, c := range changes {
-			o.sent[c.Key] = true
+			delete(o.sure, c.Key)
 		}
-		n := min(1+o.rng.IntN(3), len(changes))
+		n := min(1+o.rng.IntN(6), len(changes))
 		time.Sleep(time.Duration(o.rng.IntN(20)) * time.Second)
 		o.calls++
 		outcomes, err := o.request(run, changes[:n])
@@ -68,21 +68,21 @@ func (o *looseOrg) Write(
 
 // request is one request, and what may become of it.
 func (o *looseOrg) request(run *pipeline.Run, changes []pipeline.Change) ([]pipeline.Outcome, error) {
-	fate := o.rng.IntN(16)
+	fate := o.rng.IntN(24)
 	if !o.faults {
-		fate = 15
+		fate = 23
 	}
 	switch fate {
 	case 0:
 		o.die()
 		return nil, errors.New("dead before it was sent")
-	case 1, 2:
+	case 1:
 		o.perhaps(run, changes)
 		o.die()
 		return nil, errors.New("dead before it was answered")
-	case 3:
+	case 2:
 		return nil, errors.New("503")
-	case 4, 5, 6:
+	case 3, 4, 5, 6:
 		o.perhaps(run, changes)
 		return outcomes(changes, pipeline.Unknown), nil
 	case 7:
@@ -161,11 +161,13 @@ func (o *looseOrg) apply(run *pipeline.Run, changes []pipeline.Change) (all []pi
 }
 
 // found notes what a run found to be right as of its instant, and so did not send. What it sent has its version.
-func (o *looseOrg) found(asOf time.Time) {
+func (o *looseOrg) found(asOf time.Time, version int64) {
 	o.lock.Lock()
 	defer o.lock.Unlock()
 	for key, r := range o.records {
-		if score, found := o.score(key, asOf); found && !o.sent[key] && !r.cleared && r.score == score && asOf.After(r.known) {
+		held, sure := o.sure[key]
+		score, found := o.score(key, asOf)
+		if sure && held < version && found && !r.cleared && r.score == score && asOf.After(r.known) {
 			r.known = asOf
 		}
 	}

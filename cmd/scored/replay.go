@@ -57,7 +57,6 @@ type replay struct {
 	console *console
 	run     pipeline.Record
 	runner  *pipeline.Runner
-	bundle  string // the job's
 	history pipeline.History
 }
 

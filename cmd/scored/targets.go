@@ -43,7 +43,7 @@ func newTargets(
 		o := &org{Sink: sink}
 		orgs = append(orgs, o)
 		targets = append(targets, pipeline.Target{
-			Sink:  sinks.Retry(o, sinks.Backoff{Tries: 4, First: time.Second, Max: 8 * time.Second}, log),
+			Sink:  sinks.Retry(o, sinks.Backoff{Tries: 4, First: time.Second, Max: 8 * time.Second, Budget: new(sinks.Budget)}, log),
 			Shape: shape(tc), Settle: cfg.Salesforce.Timeout, Reasons: wantsReasons(tc), Clear: tc.OnLeave == configs.Clear,
 			Resumer: sink, Meter: sink, Reader: sink,
 		})

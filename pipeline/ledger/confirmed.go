@@ -66,11 +66,15 @@ func (l *Ledger) eachConfirmed(
 			return err
 		}
 	}
-	for {
+	for last := ""; ; {
 		entry, ok, err := m.next()
+		if err == nil && ok && entry.Key <= last && last != "" {
+			err = outOfOrder
+		}
 		if err != nil || !ok || !yield(entry, nil) {
 			return err
 		}
+		last = entry.Key
 	}
 }
 

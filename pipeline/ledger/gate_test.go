@@ -340,3 +340,29 @@ func TestALedgerHasOneDaemon(t *testing.T) {
 		t.Errorf("got %v, want one daemon in a process, too", err)
 	}
 }
+
+func TestItIsKnownWhetherAnotherRunIsWanted(t *testing.T) {
+	path := newPath(t)
+	one, two := open(t, path), open(t, path)
+	asks := func(when string, want bool) {
+		t.Helper()
+		if got := one.Wanted(job); got != want {
+			t.Errorf("%s: got %v", when, got)
+		}
+	}
+	asks("before any run", false)
+	enter(t, one, job)
+	asks("in its own run", false)
+	waits, entered := make(chan string, 1), make(chan error)
+	go func() {
+		_, err := two.Enter(t.Context(), job, func(holder string) { waits <- holder })
+		entered <- err
+	}()
+	<-waits
+	asks("while another run waits", true)
+	check(t, one.Leave(job))
+	check(t, <-entered)
+	asks("while another run is made", true)
+	check(t, two.Leave(job))
+	asks("after it", false)
+}

@@ -122,8 +122,10 @@ func (l *Ledger) openBoth() (err error) {
 	if err := l.migrate(context.Background()); err != nil {
 		return err
 	}
-	l.read, err = database(l.path, patience, "mode=ro&_pragma=query_only(1)")
-	return err
+	if l.read, err = database(l.path, patience, "mode=ro&_pragma=query_only(1)"); err != nil {
+		return err
+	}
+	return l.checkTables(context.Background())
 }
 
 // Close closes the ledger, leaves the jobs that were entered and, if this was the daemon's, lets another be the daemon.

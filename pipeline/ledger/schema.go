@@ -23,10 +23,6 @@ const application = 0x73637264
 // moreSpace is the hint of a disk that is full.
 const moreSpace = "free some space on the disk that holds the ledger"
 
-// damagedHint is what to do about a damaged ledger. Nothing of it is needed but what the org has, too.
-const damagedHint = "move it away with its -wal and -shm files; then scored ledger rebuild JOB reads back what the org holds, and the " +
-	"next run sends what differs"
-
 // migrate brings the file to the newest version, in one transaction: of several processes that find it old, one does it.
 func (l *Ledger) migrate(ctx context.Context) error {
 	if _, err := schemaVersion(ctx, l.write); err != nil {
@@ -103,8 +99,7 @@ func (l *Ledger) explain(err error) error {
 	}
 	switch resultCode(err) {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return &pipeline.Problem{Class: pipeline.Configuration, Err: fmt.Errorf("%w: the file is damaged", named),
-			Hint: damagedHint}
+		return l.damaged(err)
 	case sqlite3.SQLITE_FULL:
 		return &pipeline.Problem{Class: pipeline.TryAgain, Err: named, Hint: moreSpace}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:

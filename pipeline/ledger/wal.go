@@ -101,7 +101,8 @@ type logReader struct {
 }
 
 func newLogReader(file io.Reader) *logReader {
-	r := &logReader{in: bufio.NewReaderSize(file, 1<<20), order: binary.LittleEndian, block: make([]byte, frameHeader+pageSize), first: true}
+	r := &logReader{in: bufio.NewReaderSize(file, 1<<20), order: binary.LittleEndian, first: true,
+		block: make([]byte, frameHeader+pageSize)}
 	header := r.block[:logHeader]
 	if _, err := io.ReadFull(r.in, header); err != nil {
 		return r // and there are no frames

@@ -228,7 +228,7 @@ func (w *work) run(ctx context.Context) (*pipeline.Summary, error) {
 		if stopped {
 			return nil, errStopped
 		}
-		if pipeline.ClassOf(err) != pipeline.TryAgain || w.tries >= w.job.Policy.Tries || bounded.Err() != nil {
+		if pipeline.ClassOf(err) != pipeline.TryAgain || pipeline.Later(err) || w.tries >= w.job.Policy.Tries || bounded.Err() != nil {
 			return summary, err
 		}
 		if why := w.awaitRetry(bounded, last, err); why != nil {

@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -251,6 +252,11 @@ func TestRetriesWithinTheSlot(t *testing.T) {
 				}
 				return takes(ctx, slot, time.Hour)
 			}, []string{"00:15@00:15:00", "00:15@00:15:29"}, "00:15 run: failed: the run deadline of 3m0s passed"},
+		{"not what is left to the next slot", 3, 14 * time.Minute, 0,
+			func(_ context.Context, slot time.Time) (*pipeline.Summary, error) {
+				err := &pipeline.Problem{Class: pipeline.TryAgain, Err: errors.New("busy"), Later: true}
+				return ended(slot, pipeline.Failed, "busy"), fmt.Errorf("deliver: %w", err)
+			}, []string{"00:15@00:15:00"}, "00:15 run: failed: busy"},
 		{"not what a person must mend", 3, 14 * time.Minute, 0,
 			func(_ context.Context, slot time.Time) (*pipeline.Summary, error) {
 				return ended(slot, pipeline.Failed, "no such column"), &pipeline.Problem{Class: pipeline.Configuration, Err: errors.New("no such column")}

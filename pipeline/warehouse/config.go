@@ -63,7 +63,8 @@ func (c Config) withDefaults() Config {
 // never hold the password: the driver gets to see the URL without it.
 func (c Config) driver() (*pgconn.Config, error) {
 	if strings.ContainsAny(c.QueryGroup, "'\\") || strings.ContainsFunc(c.QueryGroup, isControl) {
-		return nil, misconfigured("warehouse.query_group, or backfill_query_group, holds a quote, a backslash or a control character", "Use letters, digits and dashes.")
+		return nil, misconfigured("warehouse.query_group, or backfill_query_group, holds a quote, a backslash or a control character",
+			"Use letters, digits and dashes.")
 	}
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
