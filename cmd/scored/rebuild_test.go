@@ -65,7 +65,7 @@ func TestAFreshLedgerBesideAnOrgThatHoldsScoresIsToldOf(t *testing.T) {
 func TestAFirstRunOfATargetWithoutVersionsIsMadeAllTheSame(t *testing.T) {
 	newWorld(t)
 	c := config(t, "          - {field: Lead_Score_Version__c, value: version}\n", "")
-	scored(t, "check", "-c", c).want(t, exitOK, "WARN  scores     salesforce: ask whether salesforce holds scores: no field is mapped to version",
+	scored(t, "check", "-c", c).want(t, exitOK, "WARN  scores     salesforce: ask whether records of Lead hold scores: no field is mapped to version",
 		"-> map a field to version")
 	scored(t, "run", leads, "-c", c).want(t, exitOK, "whether the target holds scores that the ledger does not know can't be told",
 		"no field is mapped to version")

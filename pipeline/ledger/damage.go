@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -33,6 +34,15 @@ func (l *Ledger) checkTables(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// garbled says that a JSON column does not hold what was written: SQLite and Go word that differently.
+func garbled(err error) bool {
+	if _, syntax := errors.AsType[*json.SyntaxError](err); syntax {
+		return true
+	}
+	_, kind := errors.AsType[*json.UnmarshalTypeError](err)
+	return kind || strings.Contains(err.Error(), "malformed JSON")
 }
 
 // damaged is the problem of a file that is not as it was written.

@@ -97,6 +97,9 @@ func (l *Ledger) explain(err error) error {
 	if p, ok := errors.AsType[*pipeline.Problem](err); ok {
 		return &pipeline.Problem{Class: p.Class, Err: named, Hint: p.Hint}
 	}
+	if garbled(err) {
+		return l.damaged(err)
+	}
 	switch resultCode(err) {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return l.damaged(err)

@@ -14,14 +14,15 @@ import (
 
 // Any says whether a record has a version.
 func (s *Sink) Any(ctx context.Context) (bool, error) {
+	asked := func(err error) error { return fmt.Errorf("ask whether records of %s hold scores: %w", s.cfg.Object, err) }
 	version := s.cfg.fieldOf(Version)
 	if version == "" {
-		return false, errUnversioned()
+		return false, asked(errUnversioned())
 	}
 	soql := fmt.Sprintf("SELECT %s FROM %s WHERE %s != null LIMIT 1", s.cfg.keyField(), s.cfg.Object, version)
 	for _, err := range s.records(ctx, soql) {
 		if err != nil {
-			return false, fmt.Errorf("ask whether %s holds scores: %w", s.cfg.Object, err)
+			return false, asked(err)
 		}
 		return true, nil
 	}

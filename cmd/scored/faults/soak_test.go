@@ -1,0 +1,118 @@
+package faults
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// usage is what the daemon says it uses, between two slots.
+type usage struct {
+	heap, resident   float64 // bytes
+	goroutines, open float64 // open descriptors
+}
+
+// TestSoak makes as many slots back to back as SLOTS says, with data that moves on, and compares what the daemon uses after a
+// seventh of them, a day of a week, with what it uses at the end. A figure is the least that was seen after each of the slots
+// before a mark, as many as a seventh: what is left when garbage was collected, of which a low GOGC leaves little.
+func TestSoak(t *testing.T) {
+	t.Log(repeat())
+	slots := number("SLOTS", 21)
+	w := newWorld(t, setup{status: freeAddress(t)})
+	p := w.startWith(t, []string{"GOGC=5"}, build(t), "daemon")
+	var days []usage
+	for slot, seen := 1, []usage(nil); slot <= slots; slot++ {
+		p.await(t, "run ended", slot)
+		w.move(t, 0.05)
+		if seen = append(seen, w.usage(t)); slot%(slots/7) == 0 {
+			days = append(days, least(seen))
+			t.Logf("slot %d: %v", slot, least(seen))
+			seen = nil
+		}
+	}
+	days[0].compare(t, days[6])
+	w.awaitQuiet(t, p)
+	p.stop(t)
+	w.agree(t)
+	for _, l := range p.logged("run ended") {
+		if l.End != "ok" {
+			t.Errorf("a run ended %s: %s", l.End, l.Reason)
+		}
+	}
+}
+
+// awaitQuiet waits for a slot that began after the data last moved.
+func (w *world) awaitQuiet(t *testing.T, p *process) {
+	t.Helper()
+	p.await(t, "run ended", len(p.logged("run ended"))+2)
+}
+
+// warm is how much more heap, in bytes, is no growth: what the first slots leave is little beside what is kept to be at hand.
+const warm = 1 << 20
+
+// compare wants no growth from the day to the week.
+func (day usage) compare(t *testing.T, week usage) {
+	t.Helper()
+	if week.goroutines > day.goroutines+2 || week.open > day.open+2 {
+		t.Errorf("goroutines or descriptors grew: %v, then %v", day, week)
+	}
+	if week.heap > max(day.heap*1.1, day.heap+warm) {
+		t.Errorf("the heap grew: %v, then %v", day, week)
+	}
+}
+
+// least takes the least of each figure.
+func least(seen []usage) usage {
+	low := seen[0]
+	for _, u := range seen[1:] {
+		low.heap, low.resident = min(low.heap, u.heap), min(low.resident, u.resident)
+		low.goroutines, low.open = min(low.goroutines, u.goroutines), min(low.open, u.open)
+	}
+	return low
+}
+
+func (day usage) String() string {
+	return fmt.Sprintf("heap %.2f MB, resident %.1f MB, %.0f goroutines, %.0f descriptors",
+		day.heap/1e6, day.resident/1e6, day.goroutines, day.open)
+}
+
+// usage reads the daemon's metrics.
+func (w *world) usage(t *testing.T) (u usage) {
+	t.Helper()
+	resp, err := http.Get("http://" + w.setup.status + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	into := map[string]*float64{
+		"go_memstats_heap_alloc_bytes": &u.heap, "process_resident_memory_bytes": &u.resident,
+		"go_goroutines": &u.goroutines, "process_open_fds": &u.open,
+	}
+	for s := bufio.NewScanner(resp.Body); s.Scan(); {
+		name, text, _ := strings.Cut(s.Text(), " ")
+		if at := into[name]; at != nil {
+			if *at, err = strconv.ParseFloat(text, 64); err != nil {
+				t.Fatal(err)
+			}
+			delete(into, name)
+		}
+	}
+	if len(into) > 0 {
+		t.Fatalf("the metrics lack %v", into)
+	}
+	return u
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
