@@ -14,7 +14,9 @@ import (
 
 // Any says whether a record has a version.
 func (s *Sink) Any(ctx context.Context) (bool, error) {
-	asked := func(err error) error { return fmt.Errorf("ask whether records of %s hold scores: %w", s.cfg.Object, err) }
+	asked := func(err error) error {
+		return fmt.Errorf("ask whether records of %s hold scores: %w", s.cfg.Object, err)
+	}
 	version := s.cfg.fieldOf(Version)
 	if version == "" {
 		return false, asked(errUnversioned())
