@@ -101,10 +101,11 @@ type When struct {
 
 // Guard is what a run may be like without being held. Shares, and points of a share, go from 0 to 1.
 type Guard struct {
-	MinRows     float64  `mapstructure:"min_rows" default:"0.5" range:"0.01 1"`     // of the median of the runs before
-	MaxRows     float64  `mapstructure:"max_rows" default:"2" range:"1 1000"`       // of the same
+	MinRows     float64  `mapstructure:"min_rows" default:"0.7" range:"0.01 1"`     // of the median of the runs before
+	MaxRows     float64  `mapstructure:"max_rows" default:"1.5" range:"1 1000"`     // of the same
 	MaxRejected float64  `mapstructure:"max_rejected" default:"0.1" range:"0.01 1"` // points above the runs before
 	MaxMissing  float64  `mapstructure:"max_missing" default:"0.2" range:"0.01 1"`  // points above the runs before, by column
+	MaxFactor   float64  `mapstructure:"max_factor" default:"3" range:"1.1 1000"`   // of the runs before, by column
 	MaxChanged  float64  `mapstructure:"max_changed" default:"0.95" range:"0.01 1"` // of the leads with a score
 	MaxLeft     float64  `mapstructure:"max_left" default:"0.2" range:"0.01 1"`     // of the leads with a score
 	MaxShift    float64  `mapstructure:"max_shift" default:"0.25" range:"0.01 10"`  // population stability index
@@ -115,6 +116,7 @@ type Guard struct {
 // NewGuard is the same where there are no runs before: against the model's reference, or another model's scores.
 type NewGuard struct {
 	MaxMissing float64 `mapstructure:"max_missing" default:"0.3" range:"0.01 1"`
+	MaxFactor  float64 `mapstructure:"max_factor" default:"10" range:"1.1 1000"`
 	MaxShift   float64 `mapstructure:"max_shift" default:"0.5" range:"0.01 10"`
 	MinOverlap float64 `mapstructure:"min_overlap" default:"0.3" range:"0.01 1"`
 }

@@ -148,7 +148,7 @@ func (c *collector) finish() (*result, error) {
 	for _, of := range r.rejected {
 		rejected = append(rejected, of.rows...)
 	}
-	return &result{slices.Concat(r.scores...), rejected, r.columns.profiles()}, nil
+	return &result{scores: slices.Concat(r.scores...), rejected: rejected, columns: r.columns.profiles()}, nil
 }
 
 // drop ends the reading's goroutines, if there are any.

@@ -15,6 +15,7 @@ type result struct {
 	scores   []Score
 	rejected []Rejection
 	columns  []ColumnProfile
+	refused  []string // see keysRejected
 }
 
 // score drains the source and scores what it gives; the scores come back in ascending order of key, each key once. By then

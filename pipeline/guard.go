@@ -7,10 +7,6 @@ import (
 	"strings"
 )
 
-// judged says whether a guard has anything to say of the run. What a backfill finds in the past is not like what live runs
-// find.
-func (r *Run) judged() bool { return r.Trigger == Scheduled || r.Trigger == Manual }
-
 // hold returns an error if the guard finds the run suspicious. No target was asked for anything of the run by then.
 func (w *work) hold(ctx context.Context, got *result, recall *recall) error {
 	verdict, err := w.judge(ctx, w.run, w.summary, got, recall)
@@ -32,6 +28,10 @@ func (w *work) heldHint(got *result) string {
 	if empty := got.empty(); empty != nil {
 		return HintOf(empty) + "; the next run is judged anew"
 	}
+	if w.run.backfills() {
+		return "nothing was sent of this window. If its figures are as they should be, raise the limit in the job's guard and give the " +
+			"same command again; to leave it out, begin after it. If not, mend what is wrong first"
+	}
 	return fmt.Sprintf("nothing was sent. If these figures are as they should be: scored release %[1]s, which makes a fresh run. "+
 		"If not, mend what is wrong; scored discard %[1]s notes that, and the next run is judged anew", w.run.ID)
 }
@@ -47,46 +47,78 @@ func (h held) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// judge makes the run's profile, and asks the guard.
+// judge makes the run's profile, and asks the guard. A result without scores needs none: a live run is held for it, and a window
+// of a backfill, which may be of a time before there was data, fails.
 func (r *Runner) judge(ctx context.Context, run *Run, s *Summary, got *result, recall *recall) (Verdict, error) {
-	if r.Guard == nil || !run.judged() {
+	if r.Guard == nil || !run.live() && !run.backfills() {
 		return Verdict{}, nil
 	}
-	before, err := r.Ledger.Baseline(ctx, r.Job)
-	if err != nil {
-		return Verdict{}, fmt.Errorf("read the figures of the runs before: %w", err)
+	if empty := got.empty(); empty != nil {
+		return got.nothing(run, empty), nil
 	}
-	p := &Profile{Model: r.Model.Name(), Read: s.Read, Rejected: s.Rejected, Columns: got.columns}
+	p := &Profile{Model: r.Model.Name(), Read: s.Read, Rejected: s.Rejected, Columns: got.columns, Past: run.backfills()}
 	for i := range got.scores {
 		p.Scores[got.scores[i].Score]++
 	}
-	rejected := got.keysRejected()
-	for i := range r.Targets {
-		p.Targets = append(p.Targets, Crossing{Target: r.Targets[i].Sink.Name()})
+	var before []Profile
+	if run.Trigger != Fill { // which replaces no live score: its window has the model's reference to be compared with
+		var err error
+		if before, err = r.Ledger.Baseline(ctx, r.Job); err != nil {
+			return Verdict{}, fmt.Errorf("read the figures of the runs before: %w", err)
+		}
+		if err := r.cross(p, run, got, recall); err != nil {
+			return Verdict{}, err
+		}
+	}
+	v := r.Guard(p, r.Model.Reference(), before)
+	if run.live() {
+		p.Targets, p.Difference, p.Allowed = nil, v.Difference, v.Allowed
+		s.Profile = p
+	}
+	return v, nil
+}
+
+// nothing is the verdict on a result without scores.
+func (g *result) nothing(run *Run, why error) Verdict {
+	switch {
+	case !run.live():
+		return Verdict{}
+	case len(g.rejected) == 0:
+		return Verdict{Findings: []Finding{{Check: "rows", Text: why.Error()}}}
+	default:
+		return Verdict{Findings: []Finding{{Check: "rejected", Text: why.Error()}}}
+	}
+}
+
+// cross compares the scores with what each target confirmed.
+func (r *Runner) cross(p *Profile, run *Run, got *result, recall *recall) error {
+	p.Targets = make([]Crossing, len(r.Targets))
+	for i, t := range r.Targets {
+		p.Targets[i].Target = t.Sink.Name()
 		crossing := &sides{
-			Crossing: &p.Targets[i], run: run, model: p.Model, clears: r.Targets[i].Clear, scores: got.scores, rejected: rejected,
+			Crossing: &p.Targets[i], run: run, model: p.Model, clears: t.Clear && run.live(), scores: got.scores,
+			rejected: got.keysRejected(),
 		}
 		for known, err := range recall.of(i, false) {
 			if err != nil {
-				return Verdict{}, err
+				return err
 			}
 			crossing.meet(&known)
 		}
 	}
-	v := r.Guard(p, r.Model.Reference(), before)
-	p.Targets, p.Difference, p.Allowed = nil, v.Difference, v.Allowed
-	s.Profile = p
-	return v, nil
+	return nil
 }
 
 // keysRejected returns them in ascending order.
 func (g *result) keysRejected() []string {
-	keys := make([]string, len(g.rejected))
-	for i := range g.rejected {
-		keys[i] = g.rejected[i].Key
+	if g.refused == nil {
+		g.refused = make([]string, len(g.rejected))
+		for i := range g.rejected {
+			g.refused[i] = g.rejected[i].Key
+		}
+		slices.Sort(g.refused)
 	}
-	slices.Sort(keys)
-	return keys
+	return g.refused
 }
 
 // sides goes along what a run found and what a target confirmed, both in ascending order of key.
@@ -99,8 +131,7 @@ type sides struct {
 	rejected []string // not met yet
 }
 
-// meet counts a key that the target confirmed. What may have been sent and was not answered since says nothing: if that was
-// wrong, a guard let it pass.
+// meet counts a key that the target confirmed, or was sent without an answer: what would be cleared of these is counted, too.
 func (s *sides) meet(known *Confirmed) {
 	for len(s.scores) > 0 && s.scores[0].Key < known.Key {
 		s.scores = s.scores[1:]
@@ -108,19 +139,25 @@ func (s *sides) meet(known *Confirmed) {
 	for len(s.rejected) > 0 && s.rejected[0] < known.Key {
 		s.rejected = s.rejected[1:]
 	}
-	switch {
-	case known.Model == "" || known.Cleared || known.Filled || known.Version > s.run.Version || known.Until.After(s.run.Started):
-		return
-	case known.Score < 0 || known.Score >= Levels: // read back from a target, where a person may have typed it
+	holds := known.Model != "" && !known.Cleared
+	if !holds && !known.Unsure || known.Filled || known.Version >= s.run.Version || known.Until.After(s.run.Started) {
 		return
 	}
 	s.Held++
 	switch {
-	case len(s.scores) > 0 && s.scores[0].Key == known.Key && known.Model == s.model:
-		s.Own[known.Score][s.scores[0].Score]++
 	case len(s.scores) > 0 && s.scores[0].Key == known.Key:
-		s.Other[known.Score][s.scores[0].Score]++
+		if holds && known.Score >= 0 && known.Score < Levels { // read back from a target, a person may have typed it
+			s.table(known.Model)[known.Score][s.scores[0].Score]++
+		}
 	case s.clears && (len(s.rejected) == 0 || s.rejected[0] != known.Key):
 		s.Left++
 	}
+}
+
+// table is that of the keys with a score of the model.
+func (s *sides) table(model string) *Table {
+	if model == s.model {
+		return &s.Own
+	}
+	return &s.Other
 }

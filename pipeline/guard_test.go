@@ -108,14 +108,17 @@ func TestARunWithoutScoresIsHeldAndCantBeReleased(t *testing.T) {
 		hint   string
 	}{
 		{"no rows", &table{}, "the dataprep script returned no rows", "the source tables are loaded"},
-		{"no row that can be scored", &table{rows: []row{{"a", math.NaN()}, {"b", math.NaN()}}}, "all 2 rows were rejected", "the model's contract"},
+		{"no row that can be scored", &table{rows: []row{{"a", math.NaN()}, {"b", math.NaN()}}}, "all 2 rows were rejected, the first because: x: missing", "the model's contract"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := runner(tt.source, newMemory(), untouched(t))
-			r.Guard = policy.NewGuard(policy.Limits{})
+			r.Guard = func(*pipeline.Profile, *pipeline.Profile, []pipeline.Profile) pipeline.Verdict {
+				t.Error("the guard was asked of a result without scores")
+				return pipeline.Verdict{}
+			}
 			s, err := r.Run(t.Context(), live())
 			if s.End != pipeline.Held || err == nil || !strings.Contains(s.Reason, tt.why) || !strings.Contains(s.Hint, tt.hint) ||
-				strings.Contains(s.Hint, "release") {
+				strings.Contains(s.Hint, "release") || len(s.Findings) != 1 || s.Findings[0].Text != err.Error() {
 				t.Errorf("ended %s because %q, %v; the hint: %s", s.End, s.Reason, err, s.Hint)
 			}
 			for _, trigger := range []pipeline.Trigger{pipeline.Fill, pipeline.Backfill} {
@@ -127,15 +130,37 @@ func TestARunWithoutScoresIsHeldAndCantBeReleased(t *testing.T) {
 	}
 }
 
-func TestLiveRunsAreJudgedAndBackfillsAreNot(t *testing.T) {
-	for trigger, want := range map[pipeline.Trigger]pipeline.End{
-		pipeline.Scheduled: pipeline.Held, pipeline.Manual: pipeline.Held, pipeline.Fill: pipeline.OK, pipeline.Backfill: pipeline.OK,
+// What a window of a backfill is compared with depends on what it may replace, and no later run is compared with it.
+func TestLiveRunsAndBackfillsAreJudged(t *testing.T) {
+	for _, tt := range []struct {
+		trigger            pipeline.Trigger
+		live               bool
+		before, held, left int
+		hint               string
+	}{
+		{pipeline.Scheduled, true, 1, 2, 1, "scored release"}, {pipeline.Manual, true, 1, 2, 1, "scored release"},
+		{pipeline.Fill, false, 0, 0, 0, "give the same command again"}, {pipeline.Backfill, false, 1, 2, 0, "give the same command again"},
 	} {
-		r := runner(five(), newMemory(), &org{})
-		r.Guard = suspicious
-		s, _ := r.Run(t.Context(), pipeline.Request{Trigger: trigger, Slot: asOf, AsOf: asOf})
-		if s.End != want || (s.Profile != nil) != (want == pipeline.Held) {
-			t.Errorf("%s: ended %s, want %s; the profile is %+v", trigger, s.End, want, s.Profile)
+		ledger := newMemory()
+		ledger.baseline = []pipeline.Profile{{Read: 7}}
+		for _, key := range []string{"a", "z"} {
+			ledger.confirmed[key] = pipeline.Confirmed{Key: key, Model: "identity@00000000", Version: 1}
+		}
+		r := runner(five(), ledger, untouched(t))
+		r.Targets[0].Clear = true
+		r.Guard = func(now, reference *pipeline.Profile, before []pipeline.Profile) pipeline.Verdict {
+			held, left := 0, 0
+			for i := range now.Targets {
+				held, left = held+now.Targets[i].Held, left+now.Targets[i].Left
+			}
+			if len(before) != tt.before || held != tt.held || left != tt.left || now.Past == tt.live {
+				t.Errorf("%s: compared with %d runs, with %d leads of which %d left; past %t", tt.trigger, len(before), held, left, now.Past)
+			}
+			return suspicious(now, reference, before)
+		}
+		s, _ := r.Run(t.Context(), pipeline.Request{Trigger: tt.trigger, Slot: asOf, AsOf: asOf})
+		if s.End != pipeline.Held || (s.Profile != nil) != tt.live || !strings.Contains(s.Hint, tt.hint) {
+			t.Errorf("%s: ended %s; the profile is %+v, the hint %q", tt.trigger, s.End, s.Profile, s.Hint)
 		}
 	}
 }
@@ -171,9 +196,10 @@ func TestADryRunSaysThatTheRunWouldBeHeld(t *testing.T) {
 		t.Errorf("%+v, %v; the ledger was called %v", plan, err, ledger.calls)
 	}
 	r.Source = &table{}
-	if plan, err := r.DryRun(t.Context(), live()); err != nil || len(plan.Findings) != 2 {
+	if plan, err := r.DryRun(t.Context(), live()); err != nil || len(plan.Findings) != 1 {
 		t.Errorf("of no rows: %+v, %v", plan, err)
 	}
+	r.Source = five()
 	ledger.baselineErr = errors.New("disk I/O error")
 	if plan, err := r.DryRun(t.Context(), live()); err == nil {
 		t.Errorf("without the runs before: %+v", plan)
@@ -207,17 +233,29 @@ func TestAProfileTellsWhetherTheTargetsTookAll(t *testing.T) {
 		due bool
 	}{
 		"all": {&org{}, false}, "half of it": {&org{err: down, failAfter: 1}, true}, "nothing": {&org{preflight: down}, true},
-		"all but a row": {&org{answer: func(key string) pipeline.Outcome {
-			return pipeline.Outcome{Key: key, Status: map[bool]pipeline.Status{true: pipeline.Refused, false: pipeline.Accepted}[key == "b"]}
-		}}, true},
+		"all but a row in five": {&org{answer: without("b")}, true}, "all but a row in ten": {&org{answer: without("k")}, false},
 	} {
-		r := runner(five(), newMemory(), tt.org)
+		source := five()
+		if strings.HasSuffix(name, "ten") {
+			source.rows = append(source.rows, row{"f", 1}, row{"g", 1}, row{"h", 1}, row{"i", 1}, row{"k", 1})
+		}
+		r := runner(source, newMemory(), tt.org)
 		r.Guard = func(*pipeline.Profile, *pipeline.Profile, []pipeline.Profile) pipeline.Verdict {
 			return pipeline.Verdict{}
 		}
 		if s, _ := r.Run(t.Context(), live()); s.Profile == nil || s.Profile.Due != tt.due {
 			t.Errorf("%s: %+v, want due %t", name, s.Profile, tt.due)
 		}
+	}
+}
+
+// without refuses a row.
+func without(refused string) func(string) pipeline.Outcome {
+	return func(key string) pipeline.Outcome {
+		if key == refused {
+			return pipeline.Outcome{Key: key, Status: pipeline.Refused}
+		}
+		return pipeline.Outcome{Key: key, Status: pipeline.Accepted}
 	}
 }
 
@@ -233,7 +271,9 @@ func TestAProfileComparesWithWhatTheTargetHolds(t *testing.T) {
 		{Key: "c2", Score: 1, Model: own, Version: before},  // its row is rejected: it did not leave
 		{Key: "d", Score: 96, Model: own, Version: before, Unsure: true},
 		{Key: "e", Score: 95, Model: own, Version: before, Cleared: true},
-		{Key: "f", Score: 94, Version: before, Unsure: true}, // nothing was confirmed
+		{Key: "f", Score: 94, Version: before, Unsure: true}, // nothing was confirmed, and it left
+		{Key: "f1", Score: 94, Version: before},              // was never sent
+		{Key: "f2", Model: own, Version: before, Cleared: true, Unsure: true},
 		{Key: "g", Score: 93, Model: own, Version: before, Filled: true},
 		{Key: "h", Score: 92, Model: own, Version: after},
 		{Key: "i", Score: 91, Model: own, Version: before, Until: pipeline.Never},
@@ -255,10 +295,10 @@ func TestAProfileComparesWithWhatTheTargetHolds(t *testing.T) {
 		if s, _ := r.Run(t.Context(), live()); s.End != pipeline.Held {
 			t.Fatal(s.End)
 		}
-		want := pipeline.Crossing{Target: "org", Held: 7}
+		want := pipeline.Crossing{Target: "org", Held: 11}
 		want.Own[10][10], want.Own[99][20], want.Own[96][40], want.Other[98][30] = 1, 1, 1, 1
 		if clears {
-			want.Left = 2
+			want.Left = 5 // c1, f, f2, k and z
 		}
 		if got != want {
 			t.Errorf("clears %t: held %d, left %d, own %v, other %v", clears, got.Held, got.Left, moves(&got.Own), moves(&got.Other))

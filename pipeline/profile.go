@@ -8,16 +8,17 @@ type Profile struct {
 	Columns  []ColumnProfile `json:"columns"` // beside the key
 	Scores   Histogram       `json:"scores"`
 	Targets  []Crossing      `json:"-"` // what each target holds, beside the scores
-	// Difference is from what the targets hold, as the guard found it. Allowed is what it let pass beyond its limits, as a person
-	// released a run that was so far from them.
+	Past     bool            `json:"-"` // of a backfill, whose window may have had other numbers than the runs before
+	// Difference is from what the targets hold, as the guard found it. Allowed is how much of it the next run may repeat beyond the
+	// limits, as a person released a run that was so far from them: never more than this run differed itself.
 	Difference Difference `json:"difference"`
 	Allowed    Difference `json:"allowed"`
-	Due        bool       `json:"due,omitempty"` // a target did not take all that differs: the next run finds it again
+	Due        bool       `json:"due,omitempty"` // a target did not take what differs: the next run finds it again
 	Released   bool       `json:"-"`             // the run was held, and a person says that it is as it should be
 }
 
-// Difference is how far a run is from what its targets hold, at the target where that is most: shares from 0 to 1, but for
-// Shift. The zero Difference is none.
+// Difference is how far a run is from what its targets hold: shares from 0 to 1, but for Shift. Left is that of the target where
+// it is most, the others are those of the target that agrees best with the run. The zero Difference is none.
 type Difference struct {
 	Changed float64 `json:"changed"` // of the keys with a score of the same model: those with another score
 	Left    float64 `json:"left"`    // of all keys with a score: those that are to be cleared
@@ -45,7 +46,7 @@ type Crossing struct {
 	Target string
 	Own    Table // keys with a score of the run's model
 	Other  Table // keys with a score of another model
-	Held   int   // keys with a score
+	Held   int   // keys that have a score, or may have one
 	Left   int   // of them: those that left the result and are to be cleared
 }
 

@@ -32,6 +32,9 @@ type Run struct {
 	Started time.Time
 }
 
+// live says whether the run is for the scores of its moment, and not one of a backfill's or an undo.
+func (r *Run) live() bool { return r.Trigger == Scheduled || r.Trigger == Manual }
+
 // backfills says whether the run is one of a backfill's.
 func (r *Run) backfills() bool { return r.Trigger == Fill || r.Trigger == Backfill }
 

@@ -218,7 +218,7 @@ func (w *work) record(ctx context.Context, refused []RefusedRow, err error) erro
 	}
 	s.Hint = s.hint(errors.Join(err, perr))
 	if s.Profile != nil {
-		s.Profile.Due = !s.Complete() || s.missing()+s.Deferred > 0
+		s.Profile.Due = s.due()
 	}
 	var lines []string
 	if w.Tail != nil {

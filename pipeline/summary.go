@@ -127,6 +127,13 @@ func (s *Summary) stands() bool { return s.Accepted+s.Stale+s.Unchanged+s.Supers
 // missing is how many changes should have been accepted and were not.
 func (s *Summary) missing() int { return s.Changes - s.Deferred - s.Accepted - s.Stale }
 
+// due says whether a target was not brought up to date, but for a tenth of what was to change at most.
+func (s *Summary) due() bool {
+	return slices.ContainsFunc(s.Targets, func(t TargetSummary) bool {
+		return t.Error != "" || 10*(t.Changes-t.Accepted-t.Stale) > t.Changes
+	})
+}
+
 // unkept is how many changed scores the history did not take.
 func (s *Summary) unkept() int {
 	if s.History == nil {

@@ -12,6 +12,10 @@ type ColumnProfile struct {
 	// Varied counts the rows whose value is not the lowest one, or not the highest, whichever are fewer: 0 where all values are
 	// the same. Texts are in order of their bytes.
 	Varied int `json:"varied"`
+	// Typical is about the geometric mean of the numbers, without their signs, that are neither missing nor 0 nor infinite: a value
+	// in another unit moves it, and a few absurd ones do not. Sized is how many there are.
+	Typical float64 `json:"typical,omitempty"`
+	Sized   int     `json:"sized,omitempty"` // rows
 }
 
 // watch looks at the columns of batches as they are scored. What it knows does not depend on the order of the rows.
@@ -22,6 +26,7 @@ type watched struct {
 	name    string
 	missing int
 	numbers extremes[float64]
+	sizes   sizes
 	texts   extremes[string]
 	used    []int // scratch: how many rows of a batch have each text
 }
@@ -60,6 +65,7 @@ func (c *watched) lookAtNumbers(values []float64) {
 			continue
 		}
 		e.all++
+		c.sizes.take(v)
 		if v < e.low {
 			e.low, e.atLow = v, 0
 		}
@@ -123,6 +129,7 @@ func (w watch) add(other watch) {
 	for i := range w {
 		w[i].missing += other[i].missing
 		w[i].numbers.add(&other[i].numbers)
+		w[i].sizes.add(other[i].sizes)
 		w[i].texts.add(&other[i].texts)
 	}
 }
@@ -131,7 +138,8 @@ func (w watch) profiles() []ColumnProfile {
 	profiles := make([]ColumnProfile, len(w))
 	for i := range w {
 		c := &w[i]
-		profiles[i] = ColumnProfile{Name: c.name, Missing: c.missing, Varied: c.numbers.varied() + c.texts.varied()}
+		profiles[i] = ColumnProfile{Name: c.name, Missing: c.missing, Varied: c.numbers.varied() + c.texts.varied(),
+			Typical: c.sizes.typical(), Sized: c.sizes.all}
 	}
 	return profiles
 }

@@ -111,11 +111,59 @@ func TestAProfileTellsWhatTheColumnsHeld(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, in batches of %d", tt.name, size), func(t *testing.T) {
 				want := []pipeline.ColumnProfile{{Name: "number", Missing: tt.missing, Varied: tt.varied},
 					{Name: "text", Missing: tt.textMissing, Varied: tt.textVar}}
+				want[0].Typical, want[0].Sized = sizesOf(tt.rows)
 				if got := profiled(t, &wide{tt.rows, size}); !reflect.DeepEqual(got.Columns, want) || got.Read != len(tt.rows) {
 					t.Errorf("%d rows, got %+v, want %+v", got.Read, got.Columns, want)
 				}
 			})
 		}
+	}
+}
+
+// sizesOf is the typical size of the numbers, and how many have one.
+func sizesOf(rows []wideRow) (float64, int) {
+	counts := map[float64]int{}
+	for _, r := range rows {
+		if !math.IsNaN(r.number) {
+			counts[r.number]++
+		}
+	}
+	return pipeline.Sizes(counts)
+}
+
+func TestTheTypicalSizeOfNumbers(t *testing.T) {
+	inf := math.Inf(1)
+	for _, tt := range []struct {
+		name   string
+		counts map[float64]int
+		want   float64
+		sized  int
+	}{
+		{"none", nil, 0, 0},
+		{"no size", map[float64]int{0: 5, inf: 1, -inf: 1}, 0, 0},
+		{"one number", map[float64]int{12.5: 7}, 12.5, 7},
+		{"a number and its opposite", map[float64]int{12.5: 1, -12.5: 1}, 12.5, 2},
+		{"the geometric mean", map[float64]int{0.25: 3, 4: 3, 0: 100}, 1, 6},
+		{"a thousandth", map[float64]int{0.003: 10}, 0.003, 10},
+		{"an absurd one among many", map[float64]int{10: 999, 1e12: 1}, 10.3, 1000},
+		{"the smallest and the largest there are", map[float64]int{math.SmallestNonzeroFloat64: 1, math.MaxFloat64: 1}, 1.5, 2},
+	} {
+		got, sized := pipeline.Sizes(tt.counts)
+		if math.Abs(got-tt.want) > 0.02*tt.want || sized != tt.sized {
+			t.Errorf("%s: %g of %d, want %g of %d", tt.name, got, sized, tt.want, tt.sized)
+		}
+	}
+	kilometres, metres := map[float64]int{}, map[float64]int{}
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 1000 {
+		km := math.Exp(random.NormFloat64())
+		kilometres[km]++
+		metres[km*1000]++
+	}
+	small, _ := pipeline.Sizes(kilometres)
+	large, _ := pipeline.Sizes(metres)
+	if by := large / small; by < 950 || by > 1050 {
+		t.Errorf("in another unit it is %g times as large, want about 1000", by)
 	}
 }
 
@@ -153,7 +201,7 @@ func TestARowThatWasReadTwiceIsCountedOnce(t *testing.T) {
 	if _, err := r.Run(t.Context(), live()); err != nil {
 		t.Fatal(err)
 	}
-	if want := []pipeline.ColumnProfile{{Name: "x", Varied: 4}}; !reflect.DeepEqual(got.Columns, want) || got.Read != 5 || got.Scores.Rows() != 5 {
+	if want := []pipeline.ColumnProfile{{Name: "x", Varied: 4, Typical: got.Columns[0].Typical, Sized: 5}}; !reflect.DeepEqual(got.Columns, want) || got.Read != 5 || got.Scores.Rows() != 5 {
 		t.Errorf("got %d rows, %+v", got.Read, got.Columns)
 	}
 }

@@ -47,7 +47,8 @@ func backfillCommand(config *string) *cobra.Command {
 			"the job waits or is made. --duty P rests after each window, so that P percent of the time is worked. Of the API budget\n" +
 			"a backfill has what the live runs of the next 24 hours leave; when that is used up it stops.\n\n" +
 			"Exit code 0: every window was made, or had been; 3: in some windows rows were not scored or not accepted;\n" +
-			"75, 78 or 1: the last window that failed did so, and the same command goes on from there.",
+			"4: a window looks wrong, nothing of it was sent, and none after it was made; 75, 78 or 1: the last window that\n" +
+			"failed did so. The same command goes on from there.",
 		Args: oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ws, err := alignedWindows(from, to, step, time.Now())
@@ -207,7 +208,7 @@ func (b *backfill) make(ctx context.Context) {
 		default:
 			b.unbegun = false
 			b.fail(end, codeOf(s, err), pipeline.HintOf(err))
-			if failures++; failures == maxFailures || ctx.Err() != nil || pipeline.ClassOf(err) == pipeline.Configuration {
+			if failures++; failures == maxFailures || ctx.Err() != nil || b.final(s, err) {
 				return
 			}
 		}
@@ -215,6 +216,11 @@ func (b *backfill) make(ctx context.Context) {
 			b.rest(ctx, s)
 		}
 	}
+}
+
+// final says whether a person must look before the next window: at a window that is held, or at what is to be edited.
+func (b *backfill) final(s *pipeline.Summary, err error) bool {
+	return s != nil && s.End == pipeline.Held || pipeline.ClassOf(err) == pipeline.Configuration
 }
 
 // fail notes that a window is not done, and why.

@@ -53,7 +53,7 @@ func TestARunByHandOfAPausedJobIsMadeAndWarns(t *testing.T) {
 	}
 	window := []string{"backfill", leads, "--from", "2026-11-20", "--to", "2026-11-21", "--step", "1d", "-c", c}
 	scored(t, append(window, "--deliver")...).want(t, exitOK, "this backfill "+warned)
-	if fill := scored(t, append(window, "--again")...).want(t, exitOK); strings.Contains(fill.out, warned) {
+	if fill := scored(t, append(window, "--mode", "all")...).want(t, exitOK); strings.Contains(fill.out, warned) {
 		t.Errorf("a backfill that only fills says\n%s", fill.out)
 	}
 	scored(t, "resume", leads, "-c", c).want(t, exitOK)

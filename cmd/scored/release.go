@@ -35,7 +35,9 @@ func discardCommand(config *string) *cobra.Command {
 		Use:   "discard RUN",
 		Short: "Say that a held run is wrong, so that it waits no more",
 		Long: "discard notes that a held run was wrong. It makes no run and changes no score: the next run is judged beside the\n" +
-			"last good ones, as it would be anyway, and is held again if nothing was mended.\n\n" + whichHeld,
+			"last good ones, as it would be anyway, and is held again if nothing was mended.\n\n" +
+			"The last run that was released can be discarded, too: no run is compared with it any more, nor with those after it, but\n" +
+			"with the good ones before. What they sent, `scored undo` takes back.\n\n" + whichHeld,
 		Args: oneHeld,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, r, err := findHeld(cmd.Context(), *config, args[0])
@@ -80,6 +82,9 @@ func release(ctx context.Context, config, id string, console *console) error {
 		return err
 	}
 	fmt.Fprintf(console.out, "%s is released: runs are compared with its figures from now on\n", r.ID)
+	for _, f := range r.Summary.Findings {
+		fmt.Fprintf(console.out, "  %s: %s\n", f.Check, printable(f.Text))
+	}
 	if err := j.warnOfPause(ctx, "this run"); err != nil {
 		return err
 	}

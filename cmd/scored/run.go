@@ -141,6 +141,9 @@ func runDry(ctx context.Context, j *job, req pipeline.Request, out io.Writer) er
 		fmt.Fprintln(out)
 		printSample(out, t.Changes[:min(len(t.Changes), sampleSize)])
 	}
+	if len(plan.Findings) > 0 {
+		return exit(exitHeld)
+	}
 	return nil
 }
 

@@ -94,11 +94,11 @@ func newRunner(
 	}, orgs, nil
 }
 
-// newGuard holds live runs that are beyond the limits.
+// newGuard holds runs that are beyond the limits.
 func newGuard(g configs.Guard) pipeline.Guard {
 	return policy.NewGuard(policy.Limits{
-		MinRows: g.MinRows, MaxRows: g.MaxRows, MaxRejected: g.MaxRejected, MaxMissing: g.MaxMissing, MaxChanged: g.MaxChanged,
-		MaxLeft: g.MaxLeft, MaxShift: g.MaxShift, MinOverlap: g.MinOverlap, New: policy.NewLimits(g.New),
+		MinRows: g.MinRows, MaxRows: g.MaxRows, MaxRejected: g.MaxRejected, MaxMissing: g.MaxMissing, MaxFactor: g.MaxFactor,
+		MaxChanged: g.MaxChanged, MaxLeft: g.MaxLeft, MaxShift: g.MaxShift, MinOverlap: g.MinOverlap, New: policy.NewLimits(g.New),
 	})
 }
 

@@ -14,7 +14,8 @@ import (
 // baselineRuns is how many runs a guard compares with: at a slot each quarter of an hour, those of five hours.
 const baselineRuns = 20
 
-// keptProfiles is of how many good runs the profile is kept: more than are compared with, for some may be undone.
+// keptProfiles is of how many good runs the profile is kept: more than are compared with, for some may be undone. Of those before
+// a release, as many are kept as are compared with if it is taken back.
 const keptProfiles = 3 * baselineRuns
 
 // released is the number of the job's last run that was released, 0 if there is none: nothing before it is compared with.
@@ -47,10 +48,15 @@ func scanProfile(rows *sql.Rows) (p pipeline.Profile, err error) {
 	return p, err
 }
 
-// waits are the held runs of a job that wait for a ruling: nobody ruled on them or on a later one, and no good one followed.
-const waits = `outcome = 'held' AND ruling IS NULL AND NOT EXISTS (SELECT 1 FROM runs AS later
-	WHERE later.job = held.job AND later.number > held.number
-	AND (later.ruling IS NOT NULL OR later.outcome IN ('ok', 'partial') AND later.cause IN ('schedule', 'manual')))`
+// newer are the live runs of a job as of a later instant than the held one's, or of a later attempt at it.
+const newer = `FROM runs AS later WHERE later.job = held.job AND later.as_of >= held.as_of AND later.version > held.version
+	AND later.cause IN ('schedule', 'manual')`
+
+// followed are those that end the waiting of a held run: a person ruled on them, or they were good.
+const followed = newer + ` AND (later.ruling IS NOT NULL OR later.outcome IN ('ok', 'partial'))`
+
+// waits are the held runs of a job that wait for a ruling.
+const waits = `outcome = 'held' AND cause IN ('schedule', 'manual') AND ruling IS NULL AND NOT EXISTS (SELECT 1 ` + followed + `)`
 
 // Held returns the job's newest held run that waits for a ruling, if there is one.
 func (l *Ledger) Held(ctx context.Context, job string) (pipeline.Record, bool, error) {
@@ -73,7 +79,8 @@ func (e *RulingError) Error() string {
 	return fmt.Sprintf("run %s can't be %s: %s", e.Run, e.Ruling, e.Why)
 }
 
-// Rule records a ruling on a held run that waits for one; the error is a [RulingError] if it does not.
+// Rule records a ruling on a held run that waits for one; the error is a [RulingError] if it does not. The last run that was
+// released may be discarded after all.
 func (l *Ledger) Rule(ctx context.Context, run string, ruling pipeline.Ruling) error {
 	err := l.update(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		why, err := barred(ctx, tx, run, ruling)
@@ -85,7 +92,10 @@ func (l *Ledger) Rule(ctx context.Context, run string, ruling pipeline.Ruling) e
 		}
 		done, err := tx.ExecContext(ctx, `UPDATE runs SET ruling = ?, ruled = ? WHERE id = ?`,
 			string(ruling), millis(time.Now()), run)
-		return one(done, err, "there is no run %s", run)
+		if err := one(done, err, "there is no run %s", run); err != nil || ruling != pipeline.Discarded {
+			return err
+		}
+		return forgetSince(ctx, tx, run)
 	})
 	if err != nil {
 		return fmt.Errorf("rule on a held run: %w", err)
@@ -93,17 +103,24 @@ func (l *Ledger) Rule(ctx context.Context, run string, ruling pipeline.Ruling) e
 	return nil
 }
 
-// barred says why a run can't be ruled on: because it waits for no ruling, or because it scored nothing, so that its figures
-// would let pass that there is nothing; "" if it can.
+// forgetSince lets nothing be compared with the good runs after one that was discarded: they were compared with its figures.
+func forgetSince(ctx context.Context, tx *sql.Tx, run string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE runs SET profile = NULL WHERE profile IS NOT NULL AND outcome IN ('ok', 'partial')
+		AND job = (SELECT job FROM runs WHERE id = ?1) AND number > (SELECT number FROM runs WHERE id = ?1)`, run)
+	return err
+}
+
+// barred says why a run can't be ruled on: because it waits for no ruling, or because there is nothing in it that a next run
+// could be compared with; "" if it can.
 func barred(ctx context.Context, tx *sql.Tx, run string, ruling pipeline.Ruling) (why string, err error) {
-	var end, ruled, later string
+	var end, cause, ruled, later, release string
 	var scored int
-	err = tx.QueryRowContext(ctx, `SELECT ifnull(outcome, ''), ifnull(ruling, ''),
+	var profile bool
+	err = tx.QueryRowContext(ctx, `SELECT ifnull(outcome, ''), cause, ifnull(ruling, ''), profile IS NOT NULL,
 		ifnull(json_extract(summary, '$.rows_scored'), 0),
-		ifnull((SELECT id FROM runs AS later WHERE later.job = held.job AND later.number > held.number
-			AND (later.ruling IS NOT NULL OR later.outcome IN ('ok', 'partial') AND later.cause IN ('schedule', 'manual'))
-			ORDER BY number DESC LIMIT 1), '')
-		FROM runs AS held WHERE id = ?`, run).Scan(&end, &ruled, &scored, &later)
+		ifnull((SELECT id `+followed+` ORDER BY number DESC LIMIT 1), ''),
+		ifnull((SELECT id `+newer+` AND later.ruling = 'released' ORDER BY number DESC LIMIT 1), '')
+		FROM runs AS held WHERE id = ?`, run).Scan(&end, &cause, &ruled, &profile, &scored, &later, &release)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return "there is no such run", nil
@@ -113,21 +130,57 @@ func barred(ctx context.Context, tx *sql.Tx, run string, ruling pipeline.Ruling)
 		return "it has not ended", nil
 	case end != string(pipeline.Held):
 		return fmt.Sprintf("it ended %s, and only a held run waits for that", end), nil
+	case cause != string(pipeline.Scheduled) && cause != string(pipeline.Manual):
+		return "it is one of a backfill, which no run is compared with", nil
+	case ruled == string(pipeline.Released) && ruling == pipeline.Discarded && release != "":
+		return fmt.Sprintf("%s was released after it", release), nil
+	case ruled == string(pipeline.Released) && ruling == pipeline.Discarded:
+		return "", nil
 	case ruled != "":
 		return fmt.Sprintf("it is %s already", ruled), nil
 	case later != "":
 		return fmt.Sprintf("it does not wait any more, as %s came after it", later), nil
 	case ruling == pipeline.Released && scored == 0:
 		return "no row of it was scored, so the next run would have nothing to send either", nil
+	case ruling == pipeline.Released && !profile:
+		return "it is as of an earlier instant than the newest run, so the next one is not compared with it", nil
 	}
 	return "", nil
 }
 
+// voidRelease discards the release that an undone run rests on, unless a good run that was not undone lies between: what was
+// released would else stay what runs are compared with.
+func voidRelease(ctx context.Context, tx *sql.Tx, job, undone string) error {
+	var run string
+	err := tx.QueryRowContext(ctx, `UPDATE runs SET ruling = 'discarded', ruled = ?3 WHERE number = `+released+`
+		AND number < (SELECT number FROM runs WHERE id = ?2)
+		AND NOT EXISTS (SELECT 1 FROM runs WHERE `+good+` AND number > `+released+` AND number < (SELECT number FROM runs WHERE id = ?2))
+		RETURNING id`, job, undone, millis(time.Now())).Scan(&run)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return forgetSince(ctx, tx, run)
+}
+
 // keepProfile records what the guard went by, and forgets what nothing is compared with any more: of good runs beyond the
-// newest, and, once a run was good, of those held before it.
+// newest, and, once a run was good, of those held before it. A run as of an earlier instant than the newest is no measure for the
+// next one.
 func keepProfile(ctx context.Context, tx *sql.Tx, number int64, s *pipeline.Summary, job string) error {
+	ended := s.End == pipeline.OK || s.End == pipeline.Partial
+	if s.Undone != "" && ended {
+		return voidRelease(ctx, tx, job, s.Undone)
+	}
 	if s.Profile == nil {
 		return nil
+	}
+	var old bool
+	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 `+newer+` AND later.outcome IN ('ok', 'partial', 'held'))
+		FROM runs AS held WHERE number = ?`, number).Scan(&old)
+	if err != nil || old {
+		return err
 	}
 	text, err := json.Marshal(s.Profile)
 	if err != nil {
@@ -136,12 +189,15 @@ func keepProfile(ctx context.Context, tx *sql.Tx, number int64, s *pipeline.Summ
 	if _, err = tx.ExecContext(ctx, `UPDATE runs SET profile = ? WHERE number = ?`, string(text), number); err != nil {
 		return err
 	}
-	if s.End != pipeline.OK && s.End != pipeline.Partial {
+	if !ended {
 		return nil
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE runs SET profile = NULL WHERE job = ?1 AND profile IS NOT NULL AND number < ?2
 		AND (outcome NOT IN ('ok', 'partial') AND ruling IS NOT 'released'
 			OR number <= ifnull((SELECT number FROM runs WHERE job = ?1 AND profile IS NOT NULL AND outcome IN ('ok', 'partial')
-				ORDER BY number DESC LIMIT 1 OFFSET ?3), 0))`, job, number, keptProfiles)
+				ORDER BY number DESC LIMIT 1 OFFSET ?3), 0)
+			AND (number >= `+released+` OR number <= ifnull((SELECT number FROM runs WHERE job = ?1 AND profile IS NOT NULL
+				AND outcome IN ('ok', 'partial') AND number < `+released+` ORDER BY number DESC LIMIT 1 OFFSET ?4), 0)))`,
+		job, number, keptProfiles, baselineRuns)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"scored/pipeline"
 	"scored/pipeline/ledger"
@@ -124,6 +125,102 @@ func TestAfterAReleaseTheComparisonBeginsAnew(t *testing.T) {
 	if got := compared(t, l); strings.Contains(got, "*") || len(strings.Fields(got)) != 20 {
 		t.Errorf("long after, compared with %q", got)
 	}
+}
+
+func TestAReleaseCanBeTakenBack(t *testing.T) {
+	l := fresh(t)
+	for rows := 1; rows <= 30; rows++ {
+		judged(t, l, pipeline.Scheduled, rows, pipeline.OK)
+	}
+	first := judged(t, l, pipeline.Scheduled, 100, pipeline.Held)
+	check(t, l.Rule(t.Context(), first.ID, pipeline.Released))
+	judged(t, l, pipeline.Manual, 101, pipeline.OK)
+	second := judged(t, l, pipeline.Scheduled, 102, pipeline.Held)
+	check(t, l.Rule(t.Context(), second.ID, pipeline.Released))
+	refused(t, l, first.ID, pipeline.Discarded, second.ID+" was released after it")
+	for range 100 {
+		judged(t, l, pipeline.Scheduled, 103, pipeline.OK)
+	}
+	check(t, l.Rule(t.Context(), second.ID, pipeline.Discarded))
+	if got := compared(t, l); got != "101 100*" {
+		t.Errorf("compared with %q, want the first release and what followed it", got)
+	}
+	check(t, l.Rule(t.Context(), first.ID, pipeline.Discarded))
+	if got := compared(t, l); got != "30 29 28 27 26 25 24 23 22 21 20 19 18 17 16 15 14 13 12" {
+		t.Errorf("compared with %q, want the good ones before both, of which twenty were kept with the one in between", got)
+	}
+	refused(t, l, first.ID, pipeline.Released, "it is discarded already")
+}
+
+func TestTheUndoOfAReleasedRunsSuccessorTakesTheReleaseBack(t *testing.T) {
+	undo := func(l *ledger.Ledger, run *pipeline.Run, end pipeline.End) {
+		u := request(t, l, pipeline.Request{Trigger: pipeline.Undo, AsOf: asOf})
+		check(t, l.Finish(t.Context(), &pipeline.Summary{ID: u.ID, Undone: run.ID, End: end}, nil, nil, nil))
+	}
+	for _, tt := range []struct {
+		name string
+		undo func(l *ledger.Ledger, before, first, second *pipeline.Run)
+		want string
+	}{
+		{"the first after it", func(l *ledger.Ledger, _, first, _ *pipeline.Run) { undo(l, first, pipeline.OK) }, "1"},
+		{"both, the newest first", func(l *ledger.Ledger, _, first, second *pipeline.Run) {
+			undo(l, second, pipeline.Partial)
+			undo(l, first, pipeline.OK)
+		}, "1"},
+		{"the second only", func(l *ledger.Ledger, _, _, second *pipeline.Run) { undo(l, second, pipeline.OK) }, "3 2*"},
+		{"one before it", func(l *ledger.Ledger, before, _, _ *pipeline.Run) { undo(l, before, pipeline.OK) }, "4 3 2*"},
+		{"an undo that failed", func(l *ledger.Ledger, _, first, _ *pipeline.Run) { undo(l, first, pipeline.Failed) }, "4 2*"},
+	} {
+		l := fresh(t)
+		before := judged(t, l, pipeline.Scheduled, 1, pipeline.OK)
+		held := judged(t, l, pipeline.Scheduled, 2, pipeline.Held)
+		check(t, l.Rule(t.Context(), held.ID, pipeline.Released))
+		first := judged(t, l, pipeline.Manual, 3, pipeline.OK)
+		tt.undo(l, before, first, judged(t, l, pipeline.Scheduled, 4, pipeline.OK))
+		if got := compared(t, l); got != tt.want {
+			t.Errorf("%s: compared with %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestARunAsOfAnEarlierInstantIsNoMeasure(t *testing.T) {
+	l := fresh(t)
+	earlier := func(rows int, end pipeline.End) *pipeline.Run {
+		run := request(t, l, pipeline.Request{Trigger: pipeline.Manual, AsOf: asOf.Add(-time.Hour)})
+		check(t, l.Finish(t.Context(), &pipeline.Summary{ID: run.ID, Job: job, Trigger: pipeline.Manual, End: end, Scored: rows,
+			Findings: []pipeline.Finding{{}}, Profile: &pipeline.Profile{Read: rows}}, nil, nil, nil))
+		return run
+	}
+	judged(t, l, pipeline.Scheduled, 1, pipeline.OK)
+	earlier(2, pipeline.OK)
+	if got := compared(t, l); got != "1" {
+		t.Errorf("compared with %q, want the newest only", got)
+	}
+	late := earlier(3, pipeline.Held)
+	if got := heldRun(t, l); got != "" {
+		t.Errorf("%s waits, and a newer one was good", got)
+	}
+	refused(t, l, late.ID, pipeline.Released, "does not wait any more")
+	held := judged(t, l, pipeline.Scheduled, 4, pipeline.Held)
+	earlier(5, pipeline.OK)
+	if got := heldRun(t, l); got != held.ID {
+		t.Errorf("%q waits, want the held one: what followed is older", got)
+	}
+	check(t, l.Rule(t.Context(), held.ID, pipeline.Released))
+	if got := compared(t, l); got != "4*" {
+		t.Errorf("compared with %q", got)
+	}
+}
+
+func TestABackfillsHeldWindowDoesNotWait(t *testing.T) {
+	l := fresh(t)
+	run := request(t, l, pipeline.Request{Trigger: pipeline.Backfill, AsOf: asOf})
+	check(t, l.Finish(t.Context(), &pipeline.Summary{ID: run.ID, End: pipeline.Held, Scored: 5}, nil, nil, nil))
+	if got := heldRun(t, l); got != "" {
+		t.Errorf("%s waits", got)
+	}
+	refused(t, l, run.ID, pipeline.Released, "it is one of a backfill")
+	refused(t, l, run.ID, pipeline.Discarded, "it is one of a backfill")
 }
 
 func TestADiscardedRunIsNotComparedWith(t *testing.T) {

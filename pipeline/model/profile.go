@@ -13,7 +13,9 @@ func (b *Bundle) Reference() *pipeline.Profile {
 	p := &pipeline.Profile{Model: b.Name(), Read: r.Rows, Scores: r.scores()}
 	for i := range r.Histograms {
 		h := &r.Histograms[i]
-		p.Columns = append(p.Columns, pipeline.ColumnProfile{Name: h.Column, Missing: h.Missing, Varied: h.varied()})
+		c := pipeline.ColumnProfile{Name: h.Column, Missing: h.Missing, Varied: h.varied()}
+		c.Typical, c.Sized = pipeline.Sizes(h.middles())
+		p.Columns = append(p.Columns, c)
 	}
 	return p
 }
@@ -39,4 +41,16 @@ func (h *Histogram) varied() int {
 		rows += n
 	}
 	return rows - slices.Max(counts)
+}
+
+// middles are the numbers in the middle of bins, with the rows of each. A bin that may hold zeros says nothing of the size of the
+// others.
+func (h *Histogram) middles() map[float64]int {
+	rows := map[float64]int{}
+	for i, n := range h.Counts {
+		if low, high := h.Edges[i], h.Edges[i+1]; low > 0 || high < 0 {
+			rows[low+(high-low)/2] += n
+		}
+	}
+	return rows
 }

@@ -1,10 +1,42 @@
 package policy
 
-import "scored/pipeline"
+import (
+	"cmp"
 
-// crossing compares with what a target holds, lead by lead.
+	"scored/pipeline"
+)
+
+// crossings compares with what the targets hold, lead by lead. A run that agrees with one of them is not suspicious for what
+// another one holds, which may have been out of reach for long; but nothing may be cleared anywhere that is more than usual.
+func (j *judgement) crossings() {
+	var best *judgement
+	for i := range j.now.Targets {
+		c := &j.now.Targets[i]
+		j.left(c)
+		if known(&c.Own) < fewKnown && known(&c.Other) < fewKnown {
+			continue
+		}
+		at := &judgement{Limits: j.Limits, Verdict: pipeline.Verdict{Allowed: j.Allowed}}
+		at.crossing(c)
+		if best == nil || at.agrees(best) < 0 {
+			best = at
+		}
+	}
+	if best != nil {
+		best.Difference.Left = j.Difference.Left
+		j.Difference = best.Difference
+		j.Findings = append(j.Findings, best.Findings...)
+	}
+}
+
+// agrees is negative where the run agrees better with this target than with the other.
+func (j *judgement) agrees(other *judgement) int {
+	sum := func(d pipeline.Difference) float64 { return d.Changed + d.Moved + d.Shift }
+	return cmp.Or(cmp.Compare(len(j.Findings), len(other.Findings)), cmp.Compare(sum(j.Difference), sum(other.Difference)))
+}
+
+// crossing compares with what a target holds, but for leads that left.
 func (j *judgement) crossing(c *pipeline.Crossing) {
-	j.left(c)
 	if known(&c.Own) >= fewKnown {
 		j.changed(c)
 		j.top(&c.Own, j.MinOverlap, c.Target, "the ")

@@ -147,6 +147,16 @@ func TestWhatWasReleasedMayBeDoneAgain(t *testing.T) {
 	if v, _ := judge(bad, other); len(v.Findings) == 0 {
 		t.Error("the release of another model's run lets this one pass")
 	}
+	part := pipeline.Crossing{Own: stays(all(0, 39, next)...), Held: 1000, Left: 100}
+	due := fresh
+	due.Due = true
+	v, better := judge(part, due, held)
+	if better.Due = true; len(v.Findings) != 0 || v.Allowed != (pipeline.Difference{Changed: 0.4, Left: 0.1, Moved: v.Difference.Moved}) {
+		t.Errorf("a run that differs less: %+v", v)
+	}
+	if v, _ := judge(bad, better, due, held); !slices.Equal(checks(v), []string{"left", "changed"}) {
+		t.Errorf("what was released and is delivered for the most part may be done again: %+v", v)
+	}
 	if v, _ := judge(bad, fresh, held); len(v.Findings) == 0 {
 		t.Error("the release still holds after a run that delivered all")
 	}
@@ -166,6 +176,35 @@ func TestWhatWasReleasedMayBeDoneAgain(t *testing.T) {
 	}
 }
 
+// One target was out of reach for long: what it holds says nothing of a run that agrees with the other.
+func TestARunThatAgreesWithATargetIsNotHeldForAnother(t *testing.T) {
+	reference := usual()
+	stale := pipeline.Crossing{Target: "dead", Own: stays(all(0, 99, func(f int) int { return 99 - f })...), Held: 1000}
+	other := pipeline.Crossing{Target: "dead", Other: stale.Own, Held: 1000}
+	fresh := pipeline.Crossing{Target: "org", Own: stays(), Held: 1000}
+	few := pipeline.Crossing{Target: "small", Own: pipeline.Table{50: {50: 99}}, Held: 99}
+	left := pipeline.Crossing{Target: "dead", Own: stale.Own, Held: 1000, Left: 300}
+	for _, tt := range []struct {
+		name    string
+		targets []pipeline.Crossing
+		want    []string
+	}{
+		{"alone", []pipeline.Crossing{stale}, []string{"changed", "top"}},
+		{"first", []pipeline.Crossing{stale, fresh}, nil},
+		{"last", []pipeline.Crossing{fresh, stale}, nil},
+		{"with another model's scores", []pipeline.Crossing{other, fresh}, nil},
+		{"beside one with few leads", []pipeline.Crossing{stale, few}, []string{"changed", "top"}},
+		{"twice", []pipeline.Crossing{stale, stale}, []string{"changed", "top"}},
+		{"where leads would be cleared", []pipeline.Crossing{fresh, left}, []string{"left"}},
+	} {
+		now := usual(func(p *pipeline.Profile) { p.Targets = tt.targets })
+		v := policy.NewGuard(limits)(&now, &reference, []pipeline.Profile{usual()})
+		if got := checks(v); !slices.Equal(got, tt.want) || len(tt.want) == 0 && v.Difference != (pipeline.Difference{}) {
+			t.Errorf("%s: found %+v, which differ by %+v; want %q", tt.name, v.Findings, v.Difference, tt.want)
+		}
+	}
+}
+
 // A run that is like those before it is never held, whatever they are like.
 func TestARunLikeThoseBeforeIsNeverHeld(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -178,7 +217,7 @@ func TestARunLikeThoseBeforeIsNeverHeld(t *testing.T) {
 		for range random.IntN(5) {
 			missing := random.IntN(p.Read + 1)
 			p.Columns = append(p.Columns, pipeline.ColumnProfile{Name: string(rune('a' + len(p.Columns))), Missing: missing,
-				Varied: random.IntN(p.Read - missing + 1)})
+				Varied: random.IntN(p.Read - missing + 1), Sized: random.IntN(p.Read - missing + 1), Typical: math.Exp(random.NormFloat64())})
 		}
 		now, reference := p, usual()
 		var same pipeline.Crossing

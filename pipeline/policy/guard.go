@@ -14,6 +14,7 @@ type Limits struct {
 	MaxRows     float64 // the same, from above
 	MaxRejected float64 // points by which the rejected share of the rows may lie above the median
 	MaxMissing  float64 // points by which the missing share of a column may lie above the median
+	MaxFactor   float64 // by which a column's numbers may typically be larger, or smaller, than the median
 	MaxChanged  float64 // share of the leads with a score of this model that get another one
 	MaxLeft     float64 // share of the leads with a score that are to be cleared
 	MaxShift    float64 // population stability index of the scores against those of the good runs before
@@ -25,6 +26,7 @@ type Limits struct {
 // a new model's first run with the scores of the same leads that the targets hold of the old one.
 type NewLimits struct {
 	MaxMissing float64
+	MaxFactor  float64
 	MaxShift   float64
 	MinOverlap float64 // of the old model's top tenth
 }
@@ -67,8 +69,14 @@ func (j *judgement) judge() {
 	j.rejected()
 	j.columns()
 	j.scores()
-	for i := range j.now.Targets {
-		j.crossing(&j.now.Targets[i])
+	j.crossings()
+	j.Allowed = lesser(j.Allowed, j.Difference)
+}
+
+// lesser has the smaller of each.
+func lesser(a, b pipeline.Difference) pipeline.Difference {
+	return pipeline.Difference{
+		Changed: min(a.Changed, b.Changed), Left: min(a.Left, b.Left), Moved: min(a.Moved, b.Moved), Shift: min(a.Shift, b.Shift),
 	}
 }
 
@@ -87,23 +95,15 @@ func (j *judgement) released() pipeline.Difference {
 	}
 }
 
-// rows compares how many there are.
+// rows compares how many there are. In the past there may have been others.
 func (j *judgement) rows() {
-	switch {
-	case j.now.Read == 0:
-		j.find("rows", "the dataprep script returned no rows")
-		return
-	case j.now.Scores.Rows() == 0:
-		j.find("rejected", "all %d rows were rejected", j.now.Read)
-		return
-	}
 	read := float64(j.now.Read)
 	usual := median(j.before, func(p *pipeline.Profile) float64 { return float64(p.Read) })
 	switch {
-	case len(j.before) == 0 || math.Abs(read-usual) < fewRows:
-	case read < j.MinRows*usual:
+	case j.now.Past || len(j.before) == 0 || math.Abs(read-usual) < fewRows:
+	case read/usual < j.MinRows:
 		j.find("rows", "%d rows, and %.0f in the runs before: less than %s of them", j.now.Read, usual, percent(j.MinRows))
-	case read > j.MaxRows*usual:
+	case read/usual > j.MaxRows:
 		j.find("rows", "%d rows, and %.0f in the runs before: more than %s of them", j.now.Read, usual, percent(j.MaxRows))
 	}
 }
@@ -112,72 +112,10 @@ func (j *judgement) rows() {
 func (j *judgement) rejected() {
 	rejected := func(p *pipeline.Profile) float64 { return share(p.Rejected, p.Read) }
 	is, was := rejected(j.now), median(j.before, rejected)
-	if j.now.Scores.Rows() > 0 && is > was+j.MaxRejected && (is-was)*float64(j.now.Read) >= fewOdd {
+	if is > was+j.MaxRejected && (is-was)*float64(j.now.Read) >= fewOdd {
 		j.find("rejected", "%s of the rows were rejected, and %s in the runs before: more than %s above that",
 			percent(is), percent(was), points(j.MaxRejected))
 	}
-}
-
-// columns looks for one that is empty or constant and was not so: a join that finds nothing, a default in place of a value.
-func (j *judgement) columns() {
-	if j.now.Read < fewRows {
-		return
-	}
-	known := make([]map[string]pipeline.ColumnProfile, len(j.before))
-	for i := range j.before {
-		known[i] = byName(&j.before[i])
-	}
-	trained := byName(j.reference)
-	for _, c := range j.now.Columns {
-		var runs, reference []seen
-		for i := range known {
-			if k, ok := known[i][c.Name]; ok && j.before[i].Read >= fewRows {
-				runs = append(runs, seen{k, j.before[i].Read})
-			}
-		}
-		if r, ok := trained[c.Name]; ok && j.reference.Read >= fewRows {
-			reference = []seen{{r, j.reference.Read}}
-		}
-		j.column(c, runs, reference)
-	}
-}
-
-// seen is what a column held in so many rows.
-type seen struct {
-	pipeline.ColumnProfile
-	read int
-}
-
-func (s *seen) missing() float64 { return share(s.Missing, s.read) }
-func (s *seen) there() float64   { return share(s.read-s.Missing, s.read) }
-func (s *seen) varied() float64  { return share(s.Varied, s.read) }
-
-// column compares it with the runs before, and where none had it, with the model's reference.
-func (j *judgement) column(c pipeline.ColumnProfile, runs, reference []seen) {
-	before, where, limit := runs, "the runs before", j.MaxMissing
-	if len(runs) == 0 {
-		before, where, limit = reference, "the model's reference", j.New.MaxMissing
-	}
-	if len(before) == 0 {
-		return
-	}
-	is, was := share(c.Missing, j.now.Read), median(before, (*seen).missing)
-	all := slices.Concat(runs, reference)
-	switch {
-	case is > was+limit:
-		j.find("column", "%s is missing in %s of the rows, and in %s of %s: more than %s above that",
-			c.Name, percent(is), percent(was), where, points(limit))
-	case c.Missing == j.now.Read && always(all, (*seen).there):
-		j.find("column", "%s is missing in all rows, and never was in %s", c.Name, where)
-	case c.Missing < j.now.Read && c.Varied == 0 && always(all, (*seen).varied):
-		j.find("column", "%s has one value in all rows, and always had more in %s", c.Name, where)
-	}
-}
-
-// always says whether each of them had so much of something that the run should have some, too. The reference is of all hours
-// of the day, and so tells what is nothing special at one of them.
-func always(before []seen, of func(*seen) float64) bool {
-	return !slices.ContainsFunc(before, func(s seen) bool { return of(&s) < rare })
 }
 
 // scores compares how they are distributed with the runs of this model before. Where there are none, they are compared with
@@ -199,11 +137,11 @@ func (j *judgement) scores() {
 	}
 }
 
-// usual is all scores of the runs of this model.
+// usual is all scores of the runs of this model; none beside a run of the past.
 func (j *judgement) usual() *pipeline.Histogram {
 	var all pipeline.Histogram
 	for i := range j.before {
-		if j.before[i].Model != j.now.Model {
+		if j.before[i].Model != j.now.Model || j.now.Past {
 			continue
 		}
 		for score, n := range j.before[i].Scores {
@@ -211,12 +149,4 @@ func (j *judgement) usual() *pipeline.Histogram {
 		}
 	}
 	return &all
-}
-
-func byName(p *pipeline.Profile) map[string]pipeline.ColumnProfile {
-	columns := make(map[string]pipeline.ColumnProfile, len(p.Columns))
-	for _, c := range p.Columns {
-		columns[c.Name] = c
-	}
-	return columns
 }

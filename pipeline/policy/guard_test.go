@@ -11,8 +11,8 @@ import (
 
 // limits are those that the tests go by, and no others: the config has its own defaults.
 var limits = policy.Limits{
-	MinRows: 0.5, MaxRows: 2, MaxRejected: 0.1, MaxMissing: 0.2, MaxChanged: 0.8, MaxLeft: 0.2, MaxShift: 0.25, MinOverlap: 0.5,
-	New: policy.NewLimits{MaxMissing: 0.3, MaxShift: 0.5, MinOverlap: 0.3},
+	MinRows: 0.7, MaxRows: 1.5, MaxRejected: 0.1, MaxMissing: 0.2, MaxFactor: 3, MaxChanged: 0.8, MaxLeft: 0.2, MaxShift: 0.25, MinOverlap: 0.5,
+	New: policy.NewLimits{MaxMissing: 0.3, MaxFactor: 10, MaxShift: 0.5, MinOverlap: 0.3},
 }
 
 // usual is a run of a thousand rows, with ten leads at each score from 0 to 99.
@@ -39,10 +39,19 @@ func column(name string, missing, varied int) func(*pipeline.Profile) {
 }
 
 func read(rows int) func(*pipeline.Profile) { return func(p *pipeline.Profile) { p.Read = rows } }
+func past(p *pipeline.Profile)              { p.Past = true }
 func rejected(n int) func(*pipeline.Profile) {
 	return func(p *pipeline.Profile) { p.Rejected = n }
 }
 func by(name string) func(*pipeline.Profile) { return func(p *pipeline.Profile) { p.Model = name } }
+
+// sized gives the first column numbers of a typical size, in so many rows.
+func sized(typical float64, rows int) func(*pipeline.Profile) {
+	return func(p *pipeline.Profile) {
+		p.Columns = slices.Clone(p.Columns)
+		p.Columns[0].Typical, p.Columns[0].Sized = typical, rows
+	}
+}
 
 // scoring gives so many leads every score up to the last but those below the first.
 func scoring(each, first, last int) func(*pipeline.Profile) {
@@ -78,7 +87,7 @@ func small(p *pipeline.Profile) {
 	p.Read, p.Scores = 40, pipeline.Histogram{}
 	p.Scores[10] = 40
 	for i := range p.Columns {
-		p.Columns[i].Missing, p.Columns[i].Varied = 0, 0
+		p.Columns[i].Missing, p.Columns[i].Varied, p.Columns[i].Typical, p.Columns[i].Sized = 0, 0, 0, 0
 	}
 }
 
@@ -92,15 +101,27 @@ func TestAGuardHolds(t *testing.T) {
 		text   string   // of the first finding
 	}{
 		{"nothing of a run that is as usual", usual(), twice, nil, ""},
-		{"no rows", usual(read(0), scoring(0, 0, 0)), twice, []string{"rows"}, "the dataprep script returned no rows"},
-		{"no rows in a first run", usual(read(0), scoring(0, 0, 0)), nil, []string{"rows"}, "no rows"},
-		{"a result that was rejected as a whole", usual(rejected(1000), scoring(0, 0, 0)), twice, []string{"rejected"}, "all 1000 rows were rejected"},
-		{"half the rows are enough", usual(read(500), column("budget", 300, 150)), twice, nil, ""},
-		{"less than half", usual(read(499), column("budget", 300, 150)), twice, []string{"rows"},
-			"499 rows, and 1000 in the runs before: less than 50 % of them"},
-		{"twice the rows are not too many", usual(read(2000), column("budget", 1200, 600)), twice, nil, ""},
-		{"more than twice", usual(read(2001), column("budget", 1200, 600)), twice, []string{"rows"},
-			"2001 rows, and 1000 in the runs before: more than 200 % of them"},
+		{"seven tenths of the rows are enough", usual(read(700), column("budget", 420, 210)), twice, nil, ""},
+		{"seven tenths of another number", usual(read(777), column("budget", 466, 230)), []pipeline.Profile{usual(read(1110), column("budget", 666, 333))}, nil, ""},
+		{"less than that", usual(read(699), column("budget", 420, 210)), twice, []string{"rows"},
+			"699 rows, and 1000 in the runs before: less than 70 % of them"},
+		{"half the rows", usual(read(500), column("budget", 300, 150)), twice, []string{"rows"}, "500 rows"},
+		{"half as many again are not too many", usual(read(1500), column("budget", 900, 450)), twice, nil, ""},
+		{"more than that", usual(read(1501), column("budget", 900, 450)), twice, []string{"rows"},
+			"1501 rows, and 1000 in the runs before: more than 150 % of them"},
+		{"twice the rows", usual(read(2000), column("budget", 1200, 600)), twice, []string{"rows"}, "2000 rows"},
+		{"half the rows, in the past", usual(read(500), column("budget", 300, 150), past), twice, nil, ""},
+		{"scores like the reference, in the past", usual(past), []pipeline.Profile{usual(scoring(10, 50, 99))}, nil, ""},
+		{"scores that are nothing like the reference, in the past", usual(scoring(10, 80, 99), past), twice, []string{"scores"}, "the model's reference"},
+		{"a lost column, in the past", usual(column("visits_30d", 1000, 0), past), twice, []string{"column"}, "visits_30d is missing"},
+		{"a column three times as large", usual(sized(60, 500)), []pipeline.Profile{usual(sized(20, 500))}, nil, ""},
+		{"more than that, which is another unit", usual(sized(60.1, 500)), []pipeline.Profile{usual(sized(20, 500))}, []string{"column"},
+			"visits_30d is typically 60.1, and 20 in the runs before: more than 3 times as much, or as little"},
+		{"a thousandth", usual(sized(0.02, 500)), []pipeline.Profile{usual(sized(20, 500))}, []string{"column"}, "visits_30d is typically 0.02"},
+		{"a column that is mostly 0", usual(sized(2000, 199)), []pipeline.Profile{usual(sized(20, 500))}, nil, ""},
+		{"one that was so before", usual(sized(2000, 500)), []pipeline.Profile{usual(sized(20, 500)), usual(sized(20, 199))}, nil, ""},
+		{"one of which the runs before say this and that", usual(sized(2000, 500)),
+			[]pipeline.Profile{usual(sized(20, 500)), usual(sized(20, 500)), usual(sized(70, 500))}, nil, ""},
 		{"few rows vary more", usual(small), []pipeline.Profile{usual(small, read(89))}, nil, ""},
 		{"50 rows fewer are no chance", usual(small), []pipeline.Profile{usual(small, read(90))}, []string{"rows"}, "40 rows, and 90"},
 		{"the median, whatever one run had", usual(), []pipeline.Profile{usual(read(1_000_000)), usual(), usual()}, nil, ""},
@@ -158,7 +179,7 @@ func checks(v pipeline.Verdict) (names []string) {
 
 // A first run has nothing to be compared with but the period that the model was tested on.
 func TestAFirstRunIsComparedWithTheModelsReference(t *testing.T) {
-	reference := usual(by("the reference's model does not matter"))
+	reference := usual(by("the reference's model does not matter"), sized(20, 500))
 	tests := []struct {
 		name string
 		now  pipeline.Profile
@@ -174,6 +195,8 @@ func TestAFirstRunIsComparedWithTheModelsReference(t *testing.T) {
 		{"a column that the reference lacks", usual(func(p *pipeline.Profile) {
 			p.Columns = append(slices.Clone(p.Columns), pipeline.ColumnProfile{Name: "beside", Missing: 1000})
 		}), nil, ""},
+		{"ten times as large", usual(sized(200, 500)), nil, ""},
+		{"more than that", usual(sized(201, 500)), []string{"column"}, "visits_30d is typically 201, and 20 in the model's reference"},
 		{"scores a little higher", usual(thin(1)), nil, ""},
 		{"other scores", usual(scoring(10, 80, 99)), []string{"scores"}, "otherwise than in the model's reference: stability index"},
 	}
