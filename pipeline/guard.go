@@ -28,9 +28,9 @@ func (w *work) heldHint(got *result) string {
 	if empty := got.empty(); empty != nil {
 		return HintOf(empty) + "; the next run is judged anew"
 	}
-	if w.run.backfills() {
-		return "nothing was sent of this window. If its figures are as they should be, raise the limit in the job's guard and give the " +
-			"same command again; to leave it out, begin after it. If not, mend what is wrong first"
+	if w.summary.Profile == nil {
+		return "nothing was sent of this instant in the past. If its figures are as they should be, raise the limit in the job's guard " +
+			"and give the same command again; to leave it out, begin after it. If not, mend what is wrong first"
 	}
 	return fmt.Sprintf("nothing was sent. If these figures are as they should be: scored release %[1]s, which makes a fresh run. "+
 		"If not, mend what is wrong; scored discard %[1]s notes that, and the next run is judged anew", w.run.ID)
@@ -56,7 +56,9 @@ func (r *Runner) judge(ctx context.Context, run *Run, s *Summary, got *result, r
 	if empty := got.empty(); empty != nil {
 		return got.nothing(run, empty), nil
 	}
-	p := &Profile{Model: r.Model.Name(), Read: s.Read, Rejected: s.Rejected, Columns: got.columns, Past: run.backfills()}
+	p := &Profile{
+		Model: r.Model.Name(), AsOf: run.AsOf, Read: s.Read, Rejected: s.Rejected, Columns: got.columns, Past: run.backfills(),
+	}
 	for i := range got.scores {
 		p.Scores[got.scores[i].Score]++
 	}
@@ -66,12 +68,13 @@ func (r *Runner) judge(ctx context.Context, run *Run, s *Summary, got *result, r
 		if before, err = r.Ledger.Baseline(ctx, r.Job); err != nil {
 			return Verdict{}, fmt.Errorf("read the figures of the runs before: %w", err)
 		}
+		p.Past = p.Past || len(before) > 0 && run.precedes(before[0].AsOf)
 		if err := r.cross(p, run, got, recall); err != nil {
 			return Verdict{}, err
 		}
 	}
 	v := r.Guard(p, r.Model.Reference(), before)
-	if run.live() {
+	if !p.Past {
 		p.Targets, p.Difference, p.Allowed = nil, v.Difference, v.Allowed
 		s.Profile = p
 	}
@@ -105,6 +108,7 @@ func (r *Runner) cross(p *Profile, run *Run, got *result, recall *recall) error 
 			}
 			crossing.meet(&known)
 		}
+		crossing.New += len(crossing.scores)
 	}
 	return nil
 }
@@ -133,25 +137,39 @@ type sides struct {
 
 // meet counts a key that the target confirmed, or was sent without an answer: what would be cleared of these is counted, too.
 func (s *sides) meet(known *Confirmed) {
-	for len(s.scores) > 0 && s.scores[0].Key < known.Key {
-		s.scores = s.scores[1:]
-	}
-	for len(s.rejected) > 0 && s.rejected[0] < known.Key {
-		s.rejected = s.rejected[1:]
-	}
+	score, scored := s.take(known.Key)
 	holds := known.Model != "" && !known.Cleared
 	if !holds && !known.Unsure || known.Filled || known.Version >= s.run.Version || known.Until.After(s.run.Started) {
 		return
 	}
 	s.Held++
 	switch {
-	case len(s.scores) > 0 && s.scores[0].Key == known.Key:
-		if holds && known.Score >= 0 && known.Score < Levels { // read back from a target, a person may have typed it
-			s.table(known.Model)[known.Score][s.scores[0].Score]++
-		}
-	case s.clears && (len(s.rejected) == 0 || s.rejected[0] != known.Key):
+	case scored && holds && known.Score >= 0 && known.Score < Levels: // read back from a target, a person may have typed it
+		s.table(known.Model)[known.Score][score]++
+	case !scored && s.clears && !s.refused(known.Key):
 		s.Left++
 	}
+}
+
+// take returns the score of the key, if it has one. Those that come before it are of keys that the target knows nothing of.
+func (s *sides) take(key string) (score int, scored bool) {
+	for len(s.scores) > 0 && s.scores[0].Key < key {
+		s.scores = s.scores[1:]
+		s.New++
+	}
+	if len(s.scores) == 0 || s.scores[0].Key != key {
+		return 0, false
+	}
+	score, s.scores = s.scores[0].Score, s.scores[1:]
+	return score, true
+}
+
+// refused says whether the key's row was rejected.
+func (s *sides) refused(key string) bool {
+	for len(s.rejected) > 0 && s.rejected[0] < key {
+		s.rejected = s.rejected[1:]
+	}
+	return len(s.rejected) > 0 && s.rejected[0] == key
 }
 
 // table is that of the keys with a score of the model.

@@ -165,6 +165,28 @@ func TestLiveRunsAndBackfillsAreJudged(t *testing.T) {
 	}
 }
 
+// A run as of an instant before the newest good one is of the past; one before an instant that is still to come is not.
+func TestARunBeforeTheNewestGoodOneIsOfThePast(t *testing.T) {
+	for _, tt := range []struct {
+		before time.Time
+		past   bool
+	}{{asOf.Add(-time.Second), false}, {asOf, false}, {asOf.Add(time.Second), true}, {time.Now().Add(time.Hour), false}} {
+		ledger := newMemory()
+		ledger.baseline = []pipeline.Profile{{AsOf: tt.before}}
+		r := runner(five(), ledger, untouched(t))
+		r.Guard = func(now, reference *pipeline.Profile, before []pipeline.Profile) pipeline.Verdict {
+			if now.Past != tt.past || !now.AsOf.Equal(asOf) {
+				t.Errorf("before %s: past %t, as of %s", tt.before, now.Past, now.AsOf)
+			}
+			return suspicious(now, reference, before)
+		}
+		s, _ := r.Run(t.Context(), pipeline.Request{Trigger: pipeline.Manual, AsOf: asOf})
+		if (s.Profile == nil) != tt.past || strings.Contains(s.Hint, "scored release") == tt.past {
+			t.Errorf("before %s: the profile is %+v, the hint %q", tt.before, s.Profile, s.Hint)
+		}
+	}
+}
+
 func TestAVerdictThatCantBeReachedKeepsTheRunFromItsTargets(t *testing.T) {
 	for name, spoil := range map[string]func(*pipeline.Runner, *memory){
 		"the runs before can't be read": func(_ *pipeline.Runner, m *memory) { m.baselineErr = errors.New("disk I/O error") },
@@ -295,13 +317,13 @@ func TestAProfileComparesWithWhatTheTargetHolds(t *testing.T) {
 		if s, _ := r.Run(t.Context(), live()); s.End != pipeline.Held {
 			t.Fatal(s.End)
 		}
-		want := pipeline.Crossing{Target: "org", Held: 11}
+		want := pipeline.Crossing{Target: "org", Held: 11, New: 1} // b2
 		want.Own[10][10], want.Own[99][20], want.Own[96][40], want.Other[98][30] = 1, 1, 1, 1
 		if clears {
 			want.Left = 5 // c1, f, f2, k and z
 		}
 		if got != want {
-			t.Errorf("clears %t: held %d, left %d, own %v, other %v", clears, got.Held, got.Left, moves(&got.Own), moves(&got.Other))
+			t.Errorf("clears %t: held %d, left %d, new %d, own %v, other %v", clears, got.Held, got.Left, got.New, moves(&got.Own), moves(&got.Other))
 		}
 	}
 }

@@ -1,14 +1,17 @@
 package pipeline
 
+import "time"
+
 // Profile is a run's result in figures: by them a guard tells it from those before. It holds nothing of any single row.
 type Profile struct {
 	Model    string          `json:"model"`
+	AsOf     time.Time       `json:"as_of"`
 	Read     int             `json:"read"`
 	Rejected int             `json:"rejected"`
 	Columns  []ColumnProfile `json:"columns"` // beside the key
 	Scores   Histogram       `json:"scores"`
 	Targets  []Crossing      `json:"-"` // what each target holds, beside the scores
-	Past     bool            `json:"-"` // of a backfill, whose window may have had other numbers than the runs before
+	Past     bool            `json:"-"` // as of an earlier instant than the runs before, when there may have been other numbers
 	// Difference is from what the targets hold, as the guard found it. Allowed is how much of it the next run may repeat beyond the
 	// limits, as a person released a run that was so far from them: never more than this run differed itself.
 	Difference Difference `json:"difference"`
@@ -21,6 +24,8 @@ type Profile struct {
 // it is most, the others are those of the target that agrees best with the run. The zero Difference is none.
 type Difference struct {
 	Changed float64 `json:"changed"` // of the keys with a score of the same model: those with another score
+	Jumped  float64 `json:"jumped"`  // of the same: those with a score that is at least [Jump] away
+	New     float64 `json:"new"`     // of the keys that the run scored: those that the target knows nothing of
 	Left    float64 `json:"left"`    // of all keys with a score: those that are to be cleared
 	Moved   float64 `json:"moved"`   // of the top tenth: those that are not in it any more
 	Shift   float64 `json:"shift"`   // population stability index of the scores of keys that had another model's
@@ -28,6 +33,9 @@ type Difference struct {
 
 // Levels is how many scores there are: 0 to 100.
 const Levels = 101
+
+// Jump is by how much a score must change to be another one for who acts on it: two tenths of the leads.
+const Jump = 20
 
 // Histogram counts rows by their score.
 type Histogram [Levels]int
@@ -48,6 +56,7 @@ type Crossing struct {
 	Other  Table // keys with a score of another model
 	Held   int   // keys that have a score, or may have one
 	Left   int   // of them: those that left the result and are to be cleared
+	New    int   // keys that the run scored and the target knows nothing of
 }
 
 // Table counts keys by the score that a target holds and the one that a run gives.
@@ -66,7 +75,7 @@ func (t *Table) Margins() (before, after Histogram) {
 
 // Finding is what a guard has against a run, in words and figures.
 type Finding struct {
-	Check string `json:"check"` // rows, rejected, column, changed, left, scores or top
+	Check string `json:"check"` // rows, rejected, column, changed, jumped, new, left, scores or top
 	Text  string `json:"text"`
 }
 

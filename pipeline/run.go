@@ -35,6 +35,10 @@ type Run struct {
 // live says whether the run is for the scores of its moment, and not one of a backfill's or an undo.
 func (r *Run) live() bool { return r.Trigger == Scheduled || r.Trigger == Manual }
 
+// precedes says whether the run is as of an earlier instant than one before it. What is as of a time to come was so by a clock
+// that was ahead.
+func (r *Run) precedes(asOf time.Time) bool { return r.AsOf.Before(asOf) && !asOf.After(r.Started) }
+
 // backfills says whether the run is one of a backfill's.
 func (r *Run) backfills() bool { return r.Trigger == Fill || r.Trigger == Backfill }
 

@@ -48,6 +48,20 @@ func (s *hourly) note(change int, end string) {
 	}
 }
 
+// did is what was read until now, how many reads go on, and how many did so at most.
+func (s *hourly) did() (reads []string, busy, most int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.reads), s.busy, s.most
+}
+
+// holds is what is read and not taken yet: so many windows, so many bytes.
+func (a *ahead) holds() (windows int, bytes int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.all), a.held
+}
+
 func (s *hourly) read(ctx context.Context, run *pipeline.Run, rows pipeline.Rows) error {
 	hour := run.AsOf.Hour()
 	begins := 1
@@ -114,7 +128,7 @@ func TestTheNextWindowsAreReadWhileOneIsMade(t *testing.T) {
 				if err := window(t, a, asOf); err != nil {
 					t.Fatal(err)
 				}
-				if i == 0 && source.most != 1 {
+				if _, _, most := source.did(); i == 0 && most != 1 {
 					t.Error("it read ahead before it knew how large a result is")
 				}
 				time.Sleep(time.Second) // it is scored and delivered
@@ -123,8 +137,9 @@ func TestTheNextWindowsAreReadWhileOneIsMade(t *testing.T) {
 				t.Errorf("it took %s", took)
 			}
 			a.close()
-			if source.most != 2 || len(source.reads) != 6 || a.held != 0 || len(a.all) != 0 {
-				t.Errorf("%d at a time, %v; %d bytes are held", source.most, source.reads, a.held)
+			reads, _, most := source.did()
+			if windows, bytes := a.holds(); most != 2 || len(reads) != 6 || bytes != 0 || windows != 0 {
+				t.Errorf("%d at a time, %v; %d bytes of %d windows are held", most, reads, bytes, windows)
 			}
 		})
 	}
@@ -151,18 +166,20 @@ func TestReadingAheadStandsBackForAnotherRun(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		want := []string{"1 read", "2 read", "3 context canceled", "4 context canceled"}
-		if got := slices.Sorted(slices.Values(source.reads)); !slices.Equal(got, want) || source.busy != 0 {
-			t.Errorf("beside another run it did %v, want %v; %d reads go on", got, want, source.busy)
+		if got, busy, _ := source.did(); !slices.Equal(slices.Sorted(slices.Values(got)), want) || busy != 0 {
+			t.Errorf("beside another run it did %v, want %v; %d reads go on", got, want, busy)
 		}
 		wanted.Store(false)
 		time.Sleep(10 * time.Second)
-		if want := []string{"3 read", "4 read"}; !slices.Equal(slices.Sorted(slices.Values(source.reads[4:])), want) {
-			t.Errorf("after it, it did %v, want %v", source.reads[4:], want)
+		want = []string{"3 read", "4 read"}
+		if got, _, _ := source.did(); !slices.Equal(slices.Sorted(slices.Values(got[4:])), want) {
+			t.Errorf("after it, it did %v, want %v", got[4:], want)
 		}
 		wanted.Store(true)
 		time.Sleep(time.Second)
-		if err := window(t, a, all[2]); err != nil || len(source.reads) != 6 {
-			t.Errorf("what was read is not called off: %v, %v", source.reads, err)
+		err := window(t, a, all[2])
+		if got, _, _ := source.did(); err != nil || len(got) != 6 {
+			t.Errorf("what was read is not called off: %v, %v", got, err)
 		}
 	})
 }
@@ -179,8 +196,8 @@ func TestReadingAheadIsNotCalledOffAtOnce(t *testing.T) {
 			}
 		}
 		a.close()
-		if len(source.reads) != 3 || looks < 4 {
-			t.Errorf("%d looks, and the reads %v", looks, source.reads)
+		if got, _, _ := source.did(); len(got) != 3 || looks < 4 {
+			t.Errorf("%d looks, and the reads %v", looks, got)
 		}
 	})
 }
@@ -209,8 +226,8 @@ func TestReadingAheadEndsWithTheBackfill(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if source.busy != 7 {
-			t.Errorf("%d reads go on", source.busy)
+		if _, busy, _ := source.did(); busy != 7 {
+			t.Errorf("%d reads go on", busy)
 		}
 		start := time.Now()
 		a.turn(all[1])
@@ -222,8 +239,9 @@ func TestReadingAheadEndsWithTheBackfill(t *testing.T) {
 			t.Errorf("the window ended with %v", err)
 		}
 		a.close()
-		if source.busy != 0 || time.Since(start) != 0 || a.held != 0 {
-			t.Errorf("%d reads go on, %d bytes are held, after %s", source.busy, a.held, time.Since(start))
+		_, busy, _ := source.did()
+		if _, bytes := a.holds(); busy != 0 || time.Since(start) != 0 || bytes != 0 {
+			t.Errorf("%d reads go on, %d bytes are held, after %s", busy, bytes, time.Since(start))
 		}
 	})
 }
@@ -237,12 +255,12 @@ func TestWhatWasReadForAWindowThatDidNotReadIsLetGo(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
-		before := a.held
+		_, before := a.holds()
 		if err := window(t, a, all[2]); err != nil {
 			t.Fatal(err)
 		}
-		if before == 0 || a.held != 0 {
-			t.Errorf("%d bytes were held for two, and %d now", before, a.held)
+		if _, after := a.holds(); before == 0 || after != 0 {
+			t.Errorf("%d bytes were held for two, and %d now", before, after)
 		}
 		a.close()
 	})
@@ -279,16 +297,17 @@ func TestNoMoreIsReadAheadThanThereIsRoomFor(t *testing.T) {
 					}
 					for range 8 {
 						time.Sleep(time.Second / 4)
-						if a.held > a.room+weight(&batch) {
-							t.Fatalf("%d bytes are held, and there is room for %d", a.held, a.room)
+						if _, bytes := a.holds(); bytes > tt.room*2*weight(&batch)+weight(&batch) {
+							t.Fatalf("%d bytes are held, and there is room for %d results", bytes, tt.room)
 						}
 					}
 				}
-				if len(source.reads) < tt.reads || len(source.reads) > 6+5 || source.busy != 0 {
-					t.Errorf("the reads were %v", source.reads)
+				reads, busy, most := source.did()
+				if len(reads) < tt.reads || len(reads) > 6+5 || busy != 0 {
+					t.Errorf("the reads were %v, and %d go on", reads, busy)
 				}
-				if !tt.grows && (len(source.reads) != tt.reads || source.most != tt.atOnce) {
-					t.Errorf("%d at a time, %v", source.most, source.reads)
+				if !tt.grows && (len(reads) != tt.reads || most != tt.atOnce) {
+					t.Errorf("%d at a time, %v", most, reads)
 				}
 			})
 		})
@@ -306,17 +325,18 @@ func TestReadingAheadPauses(t *testing.T) {
 		}
 		synctest.Wait()
 		a.pause()
-		if source.busy != 0 || len(source.reads) != 3 {
-			t.Errorf("%d reads go on, the others were %v", source.busy, source.reads)
+		if reads, busy, _ := source.did(); busy != 0 || len(reads) != 3 {
+			t.Errorf("%d reads go on, the others were %v", busy, reads)
 		}
 		time.Sleep(time.Minute)
-		if err := window(t, a, all[1]); err != nil || len(source.reads) != 3 {
-			t.Errorf("while it rests it read %v (%v)", source.reads, err)
+		err := window(t, a, all[1])
+		if reads, _, _ := source.did(); err != nil || len(reads) != 3 {
+			t.Errorf("while it rests it read %v (%v)", reads, err)
 		}
 		a.resume()
 		time.Sleep(time.Minute)
-		if len(source.reads) != 4 {
-			t.Errorf("after its rest it read %v", source.reads)
+		if reads, _, _ := source.did(); len(reads) != 4 {
+			t.Errorf("after its rest it read %v", reads)
 		}
 		var none *ahead
 		none.turn(all[0])

@@ -58,8 +58,9 @@ func TestABackfillRestsAfterAWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait() // two are being read, for a second
-		if got := rest(t.Context(), 50, a); got != time.Second+61*time.Second || len(source.reads) != 3 {
-			t.Errorf("with reads under way it took %s, and %v", got, source.reads)
+		got := rest(t.Context(), 50, a)
+		if reads, _, _ := source.did(); got != time.Second+61*time.Second || len(reads) != 3 {
+			t.Errorf("with reads under way it took %s, and %v", got, reads)
 		}
 	})
 }

@@ -43,6 +43,14 @@ var suspicions = []struct {
 		"of the top tenth at salesforce would stay in it"},
 	{"visits that were not loaded", "scores", "ON o.lead_key = e.lead_key\nWHERE e.nth = 1;", "ON o.lead_key = e.lead_key\nWHERE e.nth = 0;",
 		"distributed otherwise than in the runs before"},
+	{"a default in place of most values", "column", "l.distance_km <= 2000 THEN l.distance_km END",
+		"l.distance_km <= 2000 THEN CASE WHEN MOD(CAST(SUBSTRING(l.lead_key, 2) AS INTEGER), 12) = 0 THEN l.distance_km ELSE 0 END END",
+		"of the runs before: less than a quarter of that"},
+	{"scores of which half go to others", "jumped", "SELECT\n    o.lead_key,",
+		"SELECT\n    CASE WHEN MOD(CAST(SUBSTRING(o.lead_key, 2) AS INTEGER), 2) = 0 THEN o.lead_key ELSE " +
+			"LEAD(o.lead_key) OVER (PARTITION BY MOD(CAST(SUBSTRING(o.lead_key, 2) AS INTEGER), 2) ORDER BY o.lead_key) END AS lead_key,",
+		"would move by 20 or more, above 10 %"},
+	{"keys of another form", "new", "SELECT\n    o.lead_key,", "SELECT\n    'X' || o.lead_key AS lead_key,", "never were sent to salesforce: 100 %"},
 	{"leads that are lost", "left", "ORDER BY o.lead_key;", "WHERE MOD(CAST(SUBSTRING(o.lead_key, 2) AS INTEGER), 10) > 3\nORDER BY o.lead_key;",
 		"would be cleared"},
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"scored/cmd/sandbox/crm"
 	"scored/cmd/sandbox/world"
 	"scored/pipeline"
@@ -196,6 +198,10 @@ func TestMain(m *testing.M) {
 	}
 	if production.dir != "" {
 		os.RemoveAll(production.dir)
+	}
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
 	}
 	os.Exit(code)
 }

@@ -98,7 +98,8 @@ func newRunner(
 func newGuard(g configs.Guard) pipeline.Guard {
 	return policy.NewGuard(policy.Limits{
 		MinRows: g.MinRows, MaxRows: g.MaxRows, MaxRejected: g.MaxRejected, MaxMissing: g.MaxMissing, MaxFactor: g.MaxFactor,
-		MaxChanged: g.MaxChanged, MaxLeft: g.MaxLeft, MaxShift: g.MaxShift, MinOverlap: g.MinOverlap, New: policy.NewLimits(g.New),
+		MaxChanged: g.MaxChanged, MaxJumped: g.MaxJumped, MaxNew: g.MaxNew, MaxLeft: g.MaxLeft, MaxShift: g.MaxShift,
+		MinOverlap: g.MinOverlap, New: policy.NewLimits(g.New),
 	})
 }
 

@@ -21,9 +21,9 @@ const keptProfiles = 3 * baselineRuns
 // released is the number of the job's last run that was released, 0 if there is none: nothing before it is compared with.
 const released = `(SELECT ifnull(max(number), 0) FROM runs WHERE job = ?1 AND outcome = 'held' AND ruling = 'released')`
 
-// good are the judged runs that ended well, and were not undone.
-const good = `job = ?1 AND profile IS NOT NULL AND outcome IN ('ok', 'partial') AND id NOT IN (
-	SELECT ifnull(json_extract(summary, '$.undone'), '') FROM runs WHERE job = ?1 AND cause = 'undo')`
+// good are the live runs that ended well, and were not undone.
+const good = `job = ?1 AND cause IN ('schedule', 'manual') AND outcome IN ('ok', 'partial') AND id NOT IN (
+	SELECT ifnull(json_extract(summary, '$.undone'), '') FROM runs WHERE job = ?1 AND cause = 'undo' AND outcome IN ('ok', 'partial'))`
 
 // Baseline returns the profiles of the job's newest live runs that ended ok or partial and were not undone, the newest first,
 // and behind them that of the last run that was released, with which they begin anew.
@@ -48,9 +48,10 @@ func scanProfile(rows *sql.Rows) (p pipeline.Profile, err error) {
 	return p, err
 }
 
-// newer are the live runs of a job as of a later instant than the held one's, or of a later attempt at it.
+// newer are the live runs of a job as of a later instant than the held one's, or of a later attempt at it; but for those that
+// were made before it as of a time to come, by a clock that was ahead. (The instant is in the index, the version is not.)
 const newer = `FROM runs AS later WHERE later.job = held.job AND later.as_of >= held.as_of AND later.version > held.version
-	AND later.cause IN ('schedule', 'manual')`
+	AND (later.number > held.number OR later.as_of <= held.started) AND later.cause IN ('schedule', 'manual')`
 
 // followed are those that end the waiting of a held run: a person ruled on them, or they were good.
 const followed = newer + ` AND (later.ruling IS NOT NULL OR later.outcome IN ('ok', 'partial'))`
@@ -137,7 +138,7 @@ func barred(ctx context.Context, tx *sql.Tx, run string, ruling pipeline.Ruling)
 	case ruled == string(pipeline.Released) && ruling == pipeline.Discarded:
 		return "", nil
 	case ruled != "":
-		return fmt.Sprintf("it is %s already", ruled), nil
+		return fmt.Sprintf("it is %s already; `scored run` makes a fresh run", ruled), nil
 	case later != "":
 		return fmt.Sprintf("it does not wait any more, as %s came after it", later), nil
 	case ruling == pipeline.Released && scored == 0:

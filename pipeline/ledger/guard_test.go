@@ -73,7 +73,7 @@ func TestARunIsComparedWithTheGoodOnesBefore(t *testing.T) {
 func TestAProfileIsKeptWhole(t *testing.T) {
 	l := fresh(t)
 	want := pipeline.Profile{
-		Model: "m@1", Read: 100, Rejected: 3, Columns: []pipeline.ColumnProfile{{Name: "x", Missing: 2, Varied: 1}, {Name: "y"}},
+		Model: "m@1", AsOf: time.Unix(1_800_000_000, 0).UTC(), Read: 100, Rejected: 3, Columns: []pipeline.ColumnProfile{{Name: "x", Missing: 2, Varied: 1}, {Name: "y"}},
 		Difference: pipeline.Difference{Changed: 0.1, Left: 0.2, Moved: 0.3, Shift: 4}, Allowed: pipeline.Difference{Left: 1}, Due: true,
 	}
 	want.Scores[0], want.Scores[100] = 1, 96
@@ -169,7 +169,17 @@ func TestTheUndoOfAReleasedRunsSuccessorTakesTheReleaseBack(t *testing.T) {
 		}, "1"},
 		{"the second only", func(l *ledger.Ledger, _, _, second *pipeline.Run) { undo(l, second, pipeline.OK) }, "3 2*"},
 		{"one before it", func(l *ledger.Ledger, before, _, _ *pipeline.Run) { undo(l, before, pipeline.OK) }, "4 3 2*"},
-		{"an undo that failed", func(l *ledger.Ledger, _, first, _ *pipeline.Run) { undo(l, first, pipeline.Failed) }, "4 2*"},
+		{"an undo that failed", func(l *ledger.Ledger, _, first, _ *pipeline.Run) { undo(l, first, pipeline.Failed) }, "4 3 2*"},
+		{"one long after it", func(l *ledger.Ledger, _, _, _ *pipeline.Run) {
+			for range 100 {
+				judged(t, l, pipeline.Scheduled, 5, pipeline.OK)
+			}
+			run := judged(t, l, pipeline.Scheduled, 6, pipeline.OK)
+			for range 100 {
+				judged(t, l, pipeline.Scheduled, 5, pipeline.OK)
+			}
+			undo(l, run, pipeline.OK)
+		}, strings.TrimSuffix(strings.Repeat("5 ", 20), " ")},
 	} {
 		l := fresh(t)
 		before := judged(t, l, pipeline.Scheduled, 1, pipeline.OK)
@@ -209,6 +219,26 @@ func TestARunAsOfAnEarlierInstantIsNoMeasure(t *testing.T) {
 	check(t, l.Rule(t.Context(), held.ID, pipeline.Released))
 	if got := compared(t, l); got != "4*" {
 		t.Errorf("compared with %q", got)
+	}
+}
+
+// A clock that was ahead leaves a run as of a time to come. What is made afterwards is no less a measure for it, and waits.
+func TestARunAsOfATimeToComeDoesNotMakeTheNextOnesOld(t *testing.T) {
+	l := fresh(t)
+	run := request(t, l, pipeline.Request{Trigger: pipeline.Manual, AsOf: time.Now().Add(1000 * time.Hour)})
+	check(t, l.Finish(t.Context(), &pipeline.Summary{ID: run.ID, Job: job, Trigger: pipeline.Manual, End: pipeline.OK,
+		Profile: &pipeline.Profile{Read: 1}}, nil, nil, nil))
+	judged(t, l, pipeline.Scheduled, 2, pipeline.OK)
+	if got := compared(t, l); got != "2 1" {
+		t.Errorf("compared with %q", got)
+	}
+	held := judged(t, l, pipeline.Scheduled, 3, pipeline.Held)
+	if got := heldRun(t, l); got != held.ID {
+		t.Errorf("%q waits, want the held one", got)
+	}
+	check(t, l.Rule(t.Context(), held.ID, pipeline.Released))
+	if got := compared(t, l); got != "3*" {
+		t.Errorf("after its release, compared with %q", got)
 	}
 }
 

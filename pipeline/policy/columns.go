@@ -6,7 +6,11 @@ import (
 	"scored/pipeline"
 )
 
-// columns looks for one that is empty or constant and was not so: a join that finds nothing, a default in place of a value.
+// flat is a share of the usual variety: less than that is no chance where the usual is [rare] or more.
+const flat = 0.25
+
+// columns looks for one that is empty or constant, or nearly so, and was not: a join that finds nothing, a default in place of
+// a value.
 func (j *judgement) columns() {
 	if j.now.Read < fewRows {
 		return
@@ -60,6 +64,9 @@ func (j *judgement) column(c pipeline.ColumnProfile, runs, reference []seen) {
 		j.find("column", "%s is missing in all rows, and never was in %s", c.Name, where)
 	case c.Missing < j.now.Read && c.Varied == 0 && always(all, (*seen).varied):
 		j.find("column", "%s has one value in all rows, and always had more in %s", c.Name, where)
+	case c.Missing < j.now.Read && share(c.Varied, j.now.Read) < flat*median(before, (*seen).varied) && always(all, (*seen).varied):
+		j.find("column", "%s differs from its lowest, or its highest, value in only %s of the rows, and in %s of %s: less than "+
+			"a quarter of that", c.Name, percent(share(c.Varied, j.now.Read)), percent(median(before, (*seen).varied)), where)
 	default:
 		j.sized(&seen{c, j.now.Read}, before, where, factor)
 	}

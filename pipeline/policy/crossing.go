@@ -13,10 +13,10 @@ func (j *judgement) crossings() {
 	for i := range j.now.Targets {
 		c := &j.now.Targets[i]
 		j.left(c)
-		if known(&c.Own) < fewKnown && known(&c.Other) < fewKnown {
+		if c.Held < fewKnown {
 			continue
 		}
-		at := &judgement{Limits: j.Limits, Verdict: pipeline.Verdict{Allowed: j.Allowed}}
+		at := &judgement{Limits: j.Limits, Verdict: pipeline.Verdict{Allowed: j.Allowed}, now: j.now, before: j.before}
 		at.crossing(c)
 		if best == nil || at.agrees(best) < 0 {
 			best = at
@@ -31,14 +31,16 @@ func (j *judgement) crossings() {
 
 // agrees is negative where the run agrees better with this target than with the other.
 func (j *judgement) agrees(other *judgement) int {
-	sum := func(d pipeline.Difference) float64 { return d.Changed + d.Moved + d.Shift }
+	sum := func(d pipeline.Difference) float64 { return d.Changed + d.Jumped + d.New + d.Moved + d.Shift }
 	return cmp.Or(cmp.Compare(len(j.Findings), len(other.Findings)), cmp.Compare(sum(j.Difference), sum(other.Difference)))
 }
 
 // crossing compares with what a target holds, but for leads that left.
 func (j *judgement) crossing(c *pipeline.Crossing) {
+	j.fresh(c)
 	if known(&c.Own) >= fewKnown {
 		j.changed(c)
+		j.jumped(c)
 		j.top(&c.Own, j.MinOverlap, c.Target, "the ")
 	}
 	if known(&c.Other) >= fewKnown {
@@ -53,8 +55,36 @@ func beyond(is float64, most *float64, limit, released float64) bool {
 	return is > limit && is > slack*released
 }
 
+// fresh looks for keys that are none: leads that nobody knows. Many are new where the run before could not send all.
+func (j *judgement) fresh(c *pipeline.Crossing) {
+	if len(j.before) == 0 || j.now.Past || c.New < fewOdd {
+		return
+	}
+	allowed := j.Allowed.New
+	if j.before[0].Due {
+		allowed = max(allowed, j.before[0].Difference.New)
+	}
+	scored := j.now.Scores.Rows()
+	if is := share(c.New, scored); beyond(is, &j.Difference.New, j.MaxNew, allowed) {
+		j.find("new", "%d of the %d scored leads never were sent to %s: %s, above %s", c.New, scored, c.Target, percent(is), percent(j.MaxNew))
+	}
+}
+
+// jumped looks for scores that went to other leads: few move far within a day. A model's first run is left to other checks.
+func (j *judgement) jumped(c *pipeline.Crossing) {
+	if len(j.before) == 0 || j.before[0].Model != j.now.Model || j.now.Past {
+		return
+	}
+	most := j.MaxJumped * max(1, j.now.AsOf.Sub(j.before[0].AsOf).Hours()/24)
+	far := jumps(&c.Own)
+	if is := share(far, known(&c.Own)); far >= fewOdd && beyond(is, &j.Difference.Jumped, most, j.Allowed.Jumped) {
+		j.find("jumped", "%s of the scores at %s would move by %d or more, above %s (%s for each day since the run before)",
+			percent(is), c.Target, pipeline.Jump, percent(most), percent(j.MaxJumped))
+	}
+}
+
 func (j *judgement) left(c *pipeline.Crossing) {
-	if c.Held < fewRows || c.Left < fewOdd {
+	if c.Left < fewOdd {
 		return
 	}
 	if is := share(c.Left, c.Held); beyond(is, &j.Difference.Left, j.MaxLeft, j.Allowed.Left) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"scored/pipeline"
 	"scored/pipeline/policy"
@@ -38,6 +39,9 @@ func all(first, last int, to func(from int) int) (moves [][3]int) {
 func at(crossing pipeline.Crossing) func(*pipeline.Profile) {
 	return func(p *pipeline.Profile) {
 		crossing.Target = "salesforce"
+		before, _ := crossing.Own.Margins()
+		others, _ := crossing.Other.Margins()
+		crossing.Held = max(crossing.Held, before.Rows(), others.Rows())
 		p.Targets = []pipeline.Crossing{{Target: "redis"}, crossing}
 	}
 }
@@ -57,20 +61,31 @@ func TestAGuardComparesLeadByLead(t *testing.T) {
 	}{
 		{"all as it was", pipeline.Crossing{Own: stays(), Held: 1000}, nil, ""},
 		{"four fifths change a little", pipeline.Crossing{Own: stays(all(0, 79, next)...)}, nil, ""},
+		{"one in ten moves far", pipeline.Crossing{Own: stays(all(0, 9, func(f int) int { return f + 20 })...)}, nil, ""},
+		{"not quite as far", pipeline.Crossing{Own: stays(all(0, 19, func(f int) int { return f + 19 })...)}, nil, ""},
+		{"more move far", pipeline.Crossing{Own: stays(append(all(0, 9, func(f int) int { return f + 20 }), [3]int{60, 40, 1})...)},
+			[]string{"jumped"}, "10.1 % of the scores at salesforce would move by 20 or more, above 10 % (10 % for each day since the run before)"},
 		{"one more", pipeline.Crossing{Own: stays(append(all(0, 79, next), [3]int{80, 81, 1})...)}, []string{"changed"},
 			"80.1 % of the scores at salesforce would change, above 80 %"},
 		{"half of the top tenth falls", pipeline.Crossing{Own: stays(all(95, 99, func(f int) int { return f - 90 })...)}, nil, ""},
 		{"more than half", pipeline.Crossing{Own: stays(append(slices.Concat(all(95, 99, func(f int) int { return f - 90 }),
-			all(5, 9, func(f int) int { return f + 90 })), [3]int{94, 4, 10}, [3]int{4, 94, 10})...)}, []string{"top"},
+			all(5, 9, func(f int) int { return f + 90 })), [3]int{94, 4, 10}, [3]int{4, 94, 10})...)}, []string{"jumped", "top"},
+			"12 % of the scores at salesforce would move by 20 or more, above 10 % (10 % for each day since the run before)"},
+		{"less of the top tenth", pipeline.Crossing{Own: stays(slices.Concat(all(94, 99, func(f int) int { return f - 15 }),
+			all(79, 84, func(f int) int { return f + 15 }))...)}, []string{"top"},
 			"40 % of the top tenth at salesforce would stay in it, below 50 %"},
 		{"99 leads say nothing", pipeline.Crossing{Own: few(99)}, nil, ""},
-		{"100 do", pipeline.Crossing{Own: few(100)}, []string{"changed", "top"}, "100 % of the scores"},
-		{"one score for everybody is one top for everybody", pipeline.Crossing{Own: stays(all(0, 49, func(int) int { return 50 })...)}, nil, ""},
+		{"100 do", pipeline.Crossing{Own: few(100)}, []string{"changed", "jumped", "top"}, "100 % of the scores"},
+		{"one score for everybody is one top for everybody", pipeline.Crossing{Own: stays(all(31, 69, func(int) int { return 50 })...)}, nil, ""},
 		{"a fifth leaves", pipeline.Crossing{Held: 1000, Left: 200}, nil, ""},
 		{"more than a fifth", pipeline.Crossing{Held: 1000, Left: 201}, []string{"left"},
 			"201 of the 1000 leads with a score at salesforce are not in the result, and would be cleared: 20.1 %, above 20 %"},
-		{"few leads leave", pipeline.Crossing{Held: 49, Left: 40}, nil, ""},
-		{"nine of fifty leave", pipeline.Crossing{Held: 50, Left: 11}, []string{"left"}, "11 of the 50"},
+		{"nine leads leave", pipeline.Crossing{Held: 9, Left: 9}, nil, ""},
+		{"ten leave", pipeline.Crossing{Held: 49, Left: 10}, []string{"left"}, "10 of the 49"},
+		{"three in ten are new", pipeline.Crossing{Held: 100, New: 300}, nil, ""},
+		{"more are new", pipeline.Crossing{Held: 100, New: 301}, []string{"new"},
+			"301 of the 1000 scored leads never were sent to salesforce: 30.1 %, above 30 %"},
+		{"all are new to a target that holds few", pipeline.Crossing{Held: 99, New: 1000}, nil, ""},
 		{"another model's scores are not the same", pipeline.Crossing{Other: stays(all(0, 99, next)...)}, nil, ""},
 		{"another model has a third of this top", pipeline.Crossing{Other: stays(all(93, 99, func(f int) int { return f - 90 })...)}, nil, ""},
 		{"another model has less of it", pipeline.Crossing{Other: stays(slices.Concat(all(92, 99, func(f int) int { return f - 90 }),
@@ -90,6 +105,39 @@ func TestAGuardComparesLeadByLead(t *testing.T) {
 				t.Errorf("says %q, want %q", v.Findings[0].Text, tt.text)
 			}
 		})
+	}
+}
+
+// What is new, or moves far, is held against what may be: nothing is known of a first run or of the past, a gap of days moves
+// more, and what the run before could not send is still new.
+func TestWhatMayBeNewOrMoveFar(t *testing.T) {
+	reference, started := usual(), time.Unix(0, 0)
+	after := func(days float64) func(*pipeline.Profile) {
+		return func(p *pipeline.Profile) { p.AsOf = started.Add(time.Duration(days * float64(24*time.Hour))) }
+	}
+	due := func(p *pipeline.Profile) { p.Due, p.Difference.New = true, 0.9 }
+	far := at(pipeline.Crossing{Own: stays(all(0, 19, func(f int) int { return f + 20 })...)}) // a fifth
+	fresh := at(pipeline.Crossing{Held: 100, New: 900})
+	for _, tt := range []struct {
+		name   string
+		now    pipeline.Profile
+		before []pipeline.Profile
+		want   []string
+	}{
+		{"new leads", usual(fresh), []pipeline.Profile{usual()}, []string{"new"}},
+		{"of a first run", usual(fresh), nil, nil},
+		{"in the past", usual(fresh, past), []pipeline.Profile{usual()}, nil},
+		{"that the run before could not send", usual(fresh), []pipeline.Profile{usual(due)}, nil},
+		{"more than that", usual(at(pipeline.Crossing{Held: 100, New: 1000})), []pipeline.Profile{usual(due)}, []string{"new"}},
+		{"after a day", usual(far, after(1)), []pipeline.Profile{usual(after(0))}, []string{"jumped"}},
+		{"after two days", usual(far, after(2)), []pipeline.Profile{usual(after(0))}, nil},
+		{"far, in the past", usual(far, past), []pipeline.Profile{usual()}, nil},
+		{"far, and no run before", usual(far), nil, nil},
+		{"far, and another model before", usual(far), []pipeline.Profile{usual(by("old@1"))}, nil},
+	} {
+		if v := policy.NewGuard(limits)(&tt.now, &reference, tt.before); !slices.Equal(checks(v), tt.want) {
+			t.Errorf("%s: found %+v, want %q", tt.name, v.Findings, tt.want)
+		}
 	}
 }
 
@@ -189,12 +237,12 @@ func TestARunThatAgreesWithATargetIsNotHeldForAnother(t *testing.T) {
 		targets []pipeline.Crossing
 		want    []string
 	}{
-		{"alone", []pipeline.Crossing{stale}, []string{"changed", "top"}},
+		{"alone", []pipeline.Crossing{stale}, []string{"changed", "jumped", "top"}},
 		{"first", []pipeline.Crossing{stale, fresh}, nil},
 		{"last", []pipeline.Crossing{fresh, stale}, nil},
 		{"with another model's scores", []pipeline.Crossing{other, fresh}, nil},
-		{"beside one with few leads", []pipeline.Crossing{stale, few}, []string{"changed", "top"}},
-		{"twice", []pipeline.Crossing{stale, stale}, []string{"changed", "top"}},
+		{"beside one with few leads", []pipeline.Crossing{stale, few}, []string{"changed", "jumped", "top"}},
+		{"twice", []pipeline.Crossing{stale, stale}, []string{"changed", "jumped", "top"}},
 		{"where leads would be cleared", []pipeline.Crossing{fresh, left}, []string{"left"}},
 	} {
 		now := usual(func(p *pipeline.Profile) { p.Targets = tt.targets })

@@ -51,6 +51,18 @@ func known(t *pipeline.Table) (rows int) {
 	return rows
 }
 
+// jumps is how many leads have a score that is at least [pipeline.Jump] away.
+func jumps(t *pipeline.Table) (rows int) {
+	for from := range t {
+		for to, n := range t[from] {
+			if max(from, to)-min(from, to) >= pipeline.Jump {
+				rows += int(n)
+			}
+		}
+	}
+	return rows
+}
+
 // overlap is the share of the top tenth that was in it before. Where many leads have the score at which it begins, all of
 // them are in it, so that the two differ in size; the smaller one counts as the whole.
 func overlap(t *pipeline.Table) float64 {

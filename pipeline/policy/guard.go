@@ -16,6 +16,8 @@ type Limits struct {
 	MaxMissing  float64 // points by which the missing share of a column may lie above the median
 	MaxFactor   float64 // by which a column's numbers may typically be larger, or smaller, than the median
 	MaxChanged  float64 // share of the leads with a score of this model that get another one
+	MaxJumped   float64 // share of the same whose score moves by [pipeline.Jump] or more, for each day since the run before
+	MaxNew      float64 // share of the scored leads that a target knows nothing of
 	MaxLeft     float64 // share of the leads with a score that are to be cleared
 	MaxShift    float64 // population stability index of the scores against those of the good runs before
 	MinOverlap  float64 // share of the top tenth that stays in it
@@ -33,9 +35,9 @@ type NewLimits struct {
 
 // Below these numbers a share says nothing.
 const (
-	fewRows  = 50  // by which the rows differ; that a column is looked at in
-	fewOdd   = 10  // rows that were rejected beyond the usual; leads that left
-	fewKnown = 100 // leads whose scores are compared
+	fewRows  = 50  // by which the rows differ; that a column, or the distribution of scores, is looked at in
+	fewOdd   = 10  // rows that were rejected beyond the usual; leads that left, are new or jumped
+	fewKnown = 100 // leads whose scores are compared one by one
 	rare     = 0.2 // share of the rows with some value: counts of today are 0 at midnight for everybody, and so rarer
 )
 
@@ -76,7 +78,8 @@ func (j *judgement) judge() {
 // lesser has the smaller of each.
 func lesser(a, b pipeline.Difference) pipeline.Difference {
 	return pipeline.Difference{
-		Changed: min(a.Changed, b.Changed), Left: min(a.Left, b.Left), Moved: min(a.Moved, b.Moved), Shift: min(a.Shift, b.Shift),
+		Changed: min(a.Changed, b.Changed), Jumped: min(a.Jumped, b.Jumped), New: min(a.New, b.New), Left: min(a.Left, b.Left),
+		Moved: min(a.Moved, b.Moved), Shift: min(a.Shift, b.Shift),
 	}
 }
 
@@ -128,7 +131,7 @@ func (j *judgement) scores() {
 		}
 		against, where, limit = &j.reference.Scores, "the model's reference", j.New.MaxShift
 	}
-	if against.Rows() < fewKnown || j.now.Scores.Rows() < fewKnown {
+	if against.Rows() < fewRows || j.now.Scores.Rows() < fewRows {
 		return
 	}
 	if s, c := shift(against, &j.now.Scores), chance(against, &j.now.Scores); s > limit+c {

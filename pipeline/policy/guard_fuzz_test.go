@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"scored/pipeline"
 	"scored/pipeline/policy"
@@ -24,6 +25,7 @@ func (r *reader) profile() (p pipeline.Profile) {
 	p.Read = r.next(1 << r.next(25))
 	p.Rejected = r.next(p.Read + 1)
 	p.Past = r.next(4) == 0
+	p.AsOf = time.Unix(int64(r.next(1<<25)), 0)
 	p.Released, p.Due = r.next(3) == 0, r.next(3) == 0
 	p.Difference = pipeline.Difference{Changed: float64(r.next(11)) / 10, Moved: float64(r.next(11)) / 10, Shift: float64(r.next(9))}
 	p.Allowed = pipeline.Difference{Left: float64(r.next(11)) / 10}
@@ -45,6 +47,7 @@ func (r *reader) crossing() (c pipeline.Crossing) {
 	}
 	c.Held = r.next(1 << 24)
 	c.Left = r.next(c.Held + 1)
+	c.New = r.next(1 << 24)
 	return c
 }
 
@@ -72,7 +75,7 @@ func FuzzGuard(f *testing.F) {
 		if len(v.Findings) != len(again.Findings) || v.Difference != again.Difference || v.Allowed != again.Allowed {
 			t.Errorf("%+v the first time, and %+v the second", v, again)
 		}
-		for _, x := range []float64{v.Difference.Changed, v.Difference.Left, v.Difference.Moved, v.Difference.Shift} {
+		for _, x := range []float64{v.Difference.Changed, v.Difference.Jumped, v.Difference.New, v.Difference.Left, v.Difference.Moved, v.Difference.Shift} {
 			if math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
 				t.Errorf("the difference is %+v", v.Difference)
 			}

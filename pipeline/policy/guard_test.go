@@ -11,7 +11,7 @@ import (
 
 // limits are those that the tests go by, and no others: the config has its own defaults.
 var limits = policy.Limits{
-	MinRows: 0.7, MaxRows: 1.5, MaxRejected: 0.1, MaxMissing: 0.2, MaxFactor: 3, MaxChanged: 0.8, MaxLeft: 0.2, MaxShift: 0.25, MinOverlap: 0.5,
+	MinRows: 0.7, MaxRows: 1.5, MaxRejected: 0.1, MaxMissing: 0.2, MaxFactor: 3, MaxChanged: 0.8, MaxJumped: 0.1, MaxNew: 0.3, MaxLeft: 0.2, MaxShift: 0.25, MinOverlap: 0.5,
 	New: policy.NewLimits{MaxMissing: 0.3, MaxFactor: 10, MaxShift: 0.5, MinOverlap: 0.3},
 }
 
@@ -142,6 +142,10 @@ func TestAGuardHolds(t *testing.T) {
 		{"one value in all rows", usual(column("visits_30d", 0, 0)), twice, []string{"column"},
 			"visits_30d has one value in all rows, and always had more in the runs before"},
 		{"one value in all that are there", usual(column("budget", 600, 0)), twice, []string{"column"}, "budget has one value"},
+		{"a quarter of the variety", usual(column("visits_30d", 0, 200)), twice, nil, ""},
+		{"less than that", usual(column("visits_30d", 0, 199)), twice, []string{"column"},
+			"visits_30d differs from its lowest, or its highest, value in only 19.9 % of the rows, and in 80 % of the runs before: less than a quarter of that"},
+		{"less variety, that a run before did not have either", usual(column("visits_30d", 0, 100)), []pipeline.Profile{usual(), usual(), usual(column("visits_30d", 0, 199))}, nil, ""},
 		{"one value as in a run before", usual(column("visits_30d", 0, 0)), []pipeline.Profile{usual(), usual(column("visits_30d", 0, 0))}, nil, ""},
 		{"one value always", usual(), []pipeline.Profile{usual(), usual()}, nil, ""},
 		{"today's visits, at midnight", usual(column("visits_1d", 0, 0)), []pipeline.Profile{usual(column("visits_1d", 0, 900))}, nil, ""},
@@ -153,8 +157,9 @@ func TestAGuardHolds(t *testing.T) {
 		{"a hundred scores that may be so by chance", usual(halves(4, 16)), []pipeline.Profile{usual(halves(10, 10))}, nil, ""},
 		{"a hundred times as many that are not", usual(halves(400, 1600)), []pipeline.Profile{usual(halves(1000, 1000))}, []string{"scores"},
 			"stability index 0.42, above 0.25 and the 0.00 that may be chance"},
-		{"few scores", usual(scoring(1, 1, 99)), []pipeline.Profile{usual(scoring(3, 0, 32))}, nil, ""},
-		{"a hundred scores", usual(scoring(1, 0, 99)), []pipeline.Profile{usual(scoring(4, 0, 32))}, []string{"scores"}, "stability index"},
+		{"few scores", usual(scoring(1, 51, 99)), []pipeline.Profile{usual(scoring(3, 0, 32))}, nil, ""},
+		{"fifty scores", usual(scoring(1, 50, 99)), []pipeline.Profile{usual(scoring(4, 0, 32))}, []string{"scores"}, "stability index"},
+		{"one score for everybody", usual(scoring(50, 50, 50)), []pipeline.Profile{usual(scoring(1, 0, 50))}, []string{"scores"}, "stability index"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -187,7 +192,7 @@ func TestAFirstRunIsComparedWithTheModelsReference(t *testing.T) {
 		text string
 	}{
 		{"as in the test period", usual(), nil, ""},
-		{"of any size", usual(read(1_000_000), column("budget", 600_000, 300_000)), nil, ""},
+		{"of any size", usual(read(1_000_000), column("budget", 600_000, 300_000), column("visits_30d", 0, 800_000)), nil, ""},
 		{"30 points more are missing", usual(column("visits_30d", 300, 500)), nil, ""},
 		{"more than 30 points", usual(column("visits_30d", 301, 50)), []string{"column"},
 			"visits_30d is missing in 30.1 % of the rows, and in 0 % of the model's reference: more than 30 points above that"},

@@ -9,8 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"scored/pipeline/forest/foresttest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // The child, as the parent drives it: every engine gives the forest's own answers, for any number of threads.
 func TestEveryEngineAnswers(t *testing.T) {
