@@ -42,7 +42,7 @@ test: prepare lint test-go test-python ## everything: lint, Go with -race, Pytho
 
 test-go: node $(VENV)/ready $(TESTSUM) ## the Go tests, with the race detector and real PostgreSQL
 	@mkdir -p build
-	$(TESTSUM) --format pkgname --jsonfile build/test.json -- $(RACE) -timeout 15m ./...
+	$(TESTSUM) --format pkgname --jsonfile build/test.json -- $(RACE) -timeout 19m ./...
 	.ci/skips build/test.json docs/testing.md
 	.ci/canaries build/test.json
 
@@ -65,7 +65,7 @@ lint: $(LINT) ## golangci-lint, with the one configuration
 	$(GO) vet ./...
 	$(LINT) run ./...
 
-interleave: ## 10,000 live runs, backfills and undos in a random order, with faults; `make test` makes 2,500
+interleave: ## 10,000 live runs, backfills and undos in a random order, with faults; `make test` makes 1,000
 	SCORED_RUNS=10000 $(GO) test -count=1 -run InAnyOrder -v ./cmd/scored | grep -v '^=== '
 
 crash: ## kill the binary KILLS (1000) times at random, and CRASHES (20) times at each step of a delivery; SEED=n repeats it

@@ -12,14 +12,16 @@ import (
 
 // listed is what `go list -json` says of a package.
 type listed struct {
-	ImportPath string
-	Imports    []string
-	Deps       []string
+	ImportPath   string
+	Imports      []string
+	Deps         []string
+	TestImports  []string
+	XTestImports []string
 }
 
 func list(t *testing.T, args ...string) []listed {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, args...)...)
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps,TestImports,XTestImports"}, args...)...)
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.Output()
 	if err != nil {
@@ -145,7 +147,7 @@ func TestPipelineNeedsTheStandardLibraryOnly(t *testing.T) {
 
 func TestTheBinaryLinksNoTestCode(t *testing.T) {
 	for _, dep := range list(t, "scored/cmd/scored")[0].Deps {
-		for _, banned := range []string{"testing", "scored/pipeline/warehouse/pgtest", "scored/sinks/salesforce/fakeorg", "scored/sinks/sinktest", "scored/cmd/sandbox", "go.uber.org/goleak", "github.com/Shopify/toxiproxy/v2", "github.com/rs/zerolog"} {
+		for _, banned := range []string{"testing", "scored/pipeline/warehouse/pgtest", "scored/sinks/salesforce/fakeorg", "scored/sinks/sinktest", "scored/cmd/sandbox", "scored/cmd/scored/overlay", "go.uber.org/goleak", "github.com/Shopify/toxiproxy/v2", "github.com/rs/zerolog"} {
 			if within(dep, banned) {
 				t.Errorf("cmd/scored links %s", dep)
 			}
@@ -159,6 +161,15 @@ func TestEmulatorAndClientKnowNothingOfEachOther(t *testing.T) {
 			if p.ImportPath != dep && within(dep, "scored/sinks/salesforce") {
 				t.Errorf("%s depends on %s", p.ImportPath, dep)
 			}
+		}
+	}
+}
+
+func TestEveryPackageLooksForGoroutinesLeftBehind(t *testing.T) {
+	for _, p := range list(t, "scored/...") {
+		tests := slices.Concat(p.TestImports, p.XTestImports)
+		if len(tests) > 0 && !slices.Contains(tests, "go.uber.org/goleak") {
+			t.Errorf("the tests of %s do not import goleak", p.ImportPath)
 		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	interleavedRuns = 2_500
+	interleavedRuns = 1_000
 	runsOfAHistory  = 50
 	players         = 2 // histories at a time
 	interleaveJob   = "j"

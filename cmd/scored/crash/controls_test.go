@@ -75,7 +75,7 @@ func overtake(t *testing.T, w *world, environment []string) {
 	taken, release := w.front.holdNext(t)
 	w.advance(t, 1)
 	p := w.startIn(t, environment, nil, "run", job)
-	<-taken
+	p.until(t, taken)
 	p.kill()
 	w.end(t, p)
 	w.advance(t, 1)
@@ -112,11 +112,21 @@ func (w *world) two(t *testing.T, environment []string) (first, second *process,
 	taken, release := w.front.holdNext(t)
 	w.advance(t, 1)
 	first = w.startIn(t, environment, nil, "run", job)
-	<-taken
+	first.until(t, taken)
 	second = w.startIn(t, environment, nil, "run", job)
 	select {
 	case <-second.await("waiting: process"):
 	case <-second.ended:
 	}
 	return first, second, release
+}
+
+// until waits for what must happen before the process ends.
+func (p *process) until(t *testing.T, happened <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-happened:
+	case <-p.ended:
+		t.Fatalf("it ended too early:\n%s", p.text())
+	}
 }

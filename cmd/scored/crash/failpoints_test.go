@@ -4,14 +4,23 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"scored/cmd/scored/overlay"
 )
 
 // failpoint is a step at which a process dies.
 type failpoint struct {
 	name string
-	at   edit // without a line: it is the plain one
+	at   step
 	only way
 	left bool // it is passed when an earlier process died after it closed a Bulk job
+}
+
+// step is where a failpoint's line is put.
+type step struct {
+	file, anchor string
+	where        func(file, anchor, line string) overlay.Edit
+	line         string // "" for the plain one
 }
 
 // way says of which way of delivery a step is.
@@ -57,37 +66,38 @@ const (
 
 // failpoints are in the order in which a run passes them.
 var failpoints = []failpoint{
-	{name: "left job's results read", at: edit{bulkFinal, "if rows != int(j.Processed) {", before, ""}, only: bulk, left: true},
-	{name: "left job's results recorded", at: edit{resume, "rows += len(outcomes)", behind, ""}, only: bulk, left: true},
-	{name: "score computed", at: edit{runner, "w.rejected, w.drained = got.rejected, true", behind, ""}},
-	{name: "changes decided", at: edit{deliver, summed, behind, ""}},
-	{name: "a ledger's change made", at: edit{store, "if err = do(context.WithoutCancel(ctx), tx); err == nil {", behind, ""}},
-	{name: "a ledger's change committed", at: edit{store, "err = tx.Commit()", behind, ""}},
-	{name: "intents recorded", at: edit{write, "d.begun = true", behind, ""}},
-	{name: "request sent", at: edit{wire, request, before, `ctx = failpointSent(ctx, req.Method, "request sent")`}},
-	{name: "answer received", at: edit{records, patch, behind, ""}, only: collections},
-	{name: "job journalled", at: edit{bulkSend, createJob, before, ""}, only: bulk},
-	{name: "job created", at: edit{bulkSend, noteJob, before, ""}, only: bulk},
-	{name: "job's id journalled", at: edit{bulkSend, upload, before, ""}, only: bulk},
-	{name: "job uploaded", at: edit{bulkSend, upload, behind, ""}, only: bulk},
-	{name: closed, at: edit{bulkSend, "err := p.moveJob(ctx, p.id, jobUploaded)", behind, ""}, only: bulk},
-	{name: "job polled", at: edit{bulkJob, "j, err := s.lookUp(ctx, id)", behind, ""}, only: bulk},
-	{name: "results read", at: edit{bulkSend, "if failed := p.reportAccepted(ctx); failed != nil {", before, ""}, only: bulk},
-	{name: "sink confirmed", at: edit{write, "outcomes = d.letGo(book, outcomes)", behind, ""}},
-	{name: "confirmation committed", at: edit{write, `d.progress("deliver to "+d.name(), book.count, len(changes))`, behind, ""}},
-	{name: "job's end journalled", at: edit{bulkSend, jobDone, before, ""}, only: bulk},
-	{name: "job deleted", at: edit{bulkSend, "p.deleteJob(ctx, p.id)", behind, ""}, only: bulk},
-	{name: "delivered", at: edit{runner, deliverAll, behind, ""}},
-	{name: "published", at: edit{runner, "published, perr := w.publishAll(ctx)", behind, ""}},
-	{name: "finished", at: edit{runner, "ferr := w.Ledger.Finish(ctx, s, w.rejected, refused, lines)", behind, ""}},
+	{name: "left job's results read", at: step{bulkFinal, "if rows != int(j.Processed) {", overlay.Before, ""}, only: bulk, left: true},
+	{name: "left job's results recorded", at: step{resume, "rows += len(outcomes)", overlay.Behind, ""}, only: bulk, left: true},
+	{name: "score computed", at: step{runner, "w.rejected, w.drained = got.rejected, true", overlay.Behind, ""}},
+	{name: "changes decided", at: step{deliver, summed, overlay.Behind, ""}},
+	{name: "a ledger's change made", at: step{store, "if err = do(context.WithoutCancel(ctx), tx); err == nil {", overlay.Behind, ""}},
+	{name: "a ledger's change committed", at: step{store, "err = tx.Commit()", overlay.Behind, ""}},
+	{name: "intents recorded", at: step{write, "d.begun = true", overlay.Behind, ""}},
+	{name: "request sent", at: step{wire, request, overlay.Before, `ctx = failpointSent(ctx, req.Method, "request sent")`}},
+	{name: "answer received", at: step{records, patch, overlay.Behind, ""}, only: collections},
+	{name: "job journalled", at: step{bulkSend, createJob, overlay.Before, ""}, only: bulk},
+	{name: "job created", at: step{bulkSend, noteJob, overlay.Before, ""}, only: bulk},
+	{name: "job's id journalled", at: step{bulkSend, upload, overlay.Before, ""}, only: bulk},
+	{name: "job uploaded", at: step{bulkSend, upload, overlay.Behind, ""}, only: bulk},
+	{name: closed, at: step{bulkSend, "err := p.moveJob(ctx, p.id, jobUploaded)", overlay.Behind, ""}, only: bulk},
+	{name: "job polled", at: step{bulkJob, "j, err := s.lookUp(ctx, id)", overlay.Behind, ""}, only: bulk},
+	{name: "results read", at: step{bulkSend, "if failed := p.reportAccepted(ctx); failed != nil {", overlay.Before, ""}, only: bulk},
+	{name: "sink confirmed", at: step{write, "outcomes = d.letGo(book, outcomes)", overlay.Behind, ""}},
+	{name: "confirmation committed", at: step{write, `d.progress("deliver to "+d.name(), book.count, len(changes))`, overlay.Behind, ""}},
+	{name: "job's end journalled", at: step{bulkSend, jobDone, overlay.Before, ""}, only: bulk},
+	{name: "job deleted", at: step{bulkSend, "p.deleteJob(ctx, p.id)", overlay.Behind, ""}, only: bulk},
+	{name: "delivered", at: step{runner, deliverAll, overlay.Behind, ""}},
+	{name: "published", at: step{runner, "published, perr := w.publishAll(ctx)", overlay.Behind, ""}},
+	{name: "finished", at: step{runner, "ferr := w.Ledger.Finish(ctx, s, w.rejected, refused, lines)", overlay.Behind, ""}},
 }
 
-func failpointEdits() (edits []edit) {
+func failpointEdits() (edits []overlay.Edit) {
 	for _, f := range failpoints {
-		if f.at.line == "" {
-			f.at.line = fmt.Sprintf("failpoint(%q)", f.name)
+		line := f.at.line
+		if line == "" {
+			line = fmt.Sprintf("failpoint(%q)", f.name)
 		}
-		edits = append(edits, f.at)
+		edits = append(edits, f.at.where(f.at.file, f.at.anchor, line))
 	}
 	return edits
 }

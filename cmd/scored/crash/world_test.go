@@ -136,7 +136,7 @@ jobs:
     dataprep: leads.sql
     key: lead_key
     bundle: %s
-    guard: {max_changed: 1, max_shift: 10, min_overlap: 0.01, new: {max_shift: 10, min_overlap: 0.01}}
+    guard: {max_changed: 1, max_jumped: 1, max_new: 1, max_shift: 10, min_overlap: 0.01, new: {max_shift: 10, min_overlap: 0.01}}
     targets:
       - name: salesforce
         object: Lead

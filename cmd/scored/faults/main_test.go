@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"scored/cmd/scored/overlay"
 	"scored/pipeline/warehouse/pgtest"
 )
 
@@ -40,10 +41,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
-	// toxiproxy leaves these behind when a connection ends while they have something in hand.
-	const toxic = "github.com/Shopify/toxiproxy/v2/toxics."
-	slowed, passed := goleak.IgnoreAnyFunction(toxic+"(*BandwidthToxic).Pipe"), goleak.IgnoreAnyFunction(toxic+"(*NoopToxic).Pipe")
-	if err := goleak.Find(slowed, passed); err != nil && code == 0 {
+	// toxiproxy leaves a toxic behind when a connection ends while it has something in hand.
+	toxic := goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run")
+	if err := goleak.Find(toxic); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
@@ -84,12 +84,7 @@ func build(t *testing.T) string {
 		if production.dir, production.err = os.MkdirTemp("", "scored-faults-"); production.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-trimpath", "-o", production.dir, "./cmd/scored")
-		cmd.Dir = root
-		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
-		if text, err := cmd.CombinedOutput(); err != nil {
-			production.err = fmt.Errorf("build scored: %w\n%s", err, text)
-		}
+		production.err = compile(production.dir)
 	})
 	if production.err != nil {
 		t.Fatal(production.err)
@@ -99,6 +94,32 @@ func build(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return filepath.Join(production.dir, "scored")
+}
+
+// edited builds the binary with a line changed, and with files that it has not.
+func edited(t *testing.T, edit overlay.Edit, added map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	description, err := overlay.Write(dir, root, []overlay.Edit{edit}, added)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "scored")
+	if err := compile(path, "-overlay", description); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// compile builds the binary as the Makefile does, with more arguments if there are any.
+func compile(path string, more ...string) error {
+	cmd := exec.Command("go", append(append([]string{"build", "-trimpath", "-o", path}, more...), "./cmd/scored")...)
+	cmd.Dir = root
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build scored: %w\n%s", err, text)
+	}
+	return nil
 }
 
 // origin is the warehouse that every world gets a clone of.

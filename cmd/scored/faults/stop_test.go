@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"scored/cmd/scored/overlay"
 	"scored/pipeline/warehouse/pgtest"
 	"scored/sinks/salesforce/fakeorg"
 )
@@ -38,6 +39,9 @@ func (w *world) hold(method, path string) (begun <-chan struct{}, end func()) {
 	return taken, func() { close(release) }
 }
 
+// longest is how long a stop may take, for a daemon that is told twice or not.
+var longest = map[bool]time.Duration{false: goodbye, true: 3 * time.Second}
+
 // TestStopping tells the daemon to stop in the midst of what takes long. It ends well and in time, or at once when it is told
 // twice; and the next one leaves nothing behind.
 func TestStopping(t *testing.T) {
@@ -48,16 +52,18 @@ func TestStopping(t *testing.T) {
 			t.Run(name+map[bool]string{true: ", told twice"}[twice], func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, setup{bulk: true})
-				w.clean(t)
-				w.move(t, 0.5)
-				begun, end := stall(w)
-				p := w.start(t, build(t), "daemon")
-				select {
-				case <-begun:
-				case <-time.After(patience):
-					t.Fatal("it does not begin")
+				p, end := w.stalled(t, build(t), stall)
+				if took := p.tell(t, twice); took > longest[twice] {
+					t.Errorf("it ended after %v", took)
 				}
-				p.tell(t, twice)
+				status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+				killed := ok && status.Signaled() && status.Signal() == syscall.SIGTERM
+				if code := p.cmd.ProcessState.ExitCode(); code != 0 && !(twice && killed) {
+					t.Errorf("it ended with %s", p.cmd.ProcessState)
+				}
+				if strings.Contains(p.text(), "panic") {
+					t.Error("it panicked")
+				}
 				end()
 				w.move(t, 0.5)
 				w.clean(t)
@@ -65,10 +71,38 @@ func TestStopping(t *testing.T) {
 			})
 		}
 	}
+	t.Run("a read, told twice, and deaf to it", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, setup{bulk: true})
+		p, end := w.stalled(t, edited(t, deaf, nil), stalls["a read"])
+		if took := p.tell(t, true); took <= longest[true] {
+			t.Errorf("it ended after %v: it heard the second signal", took)
+		}
+		end()
+	})
 }
 
-// tell tells the daemon to stop, and then, if it is told twice, again until it has ended.
-func (p *process) tell(t *testing.T, twice bool) {
+// deaf takes no second signal.
+var deaf = overlay.Instead("cmd/scored/main.go", "context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })",
+	"context.AfterFunc(ctx, func() { time.AfterFunc(time.Hour, stop) })")
+
+// stalled starts a daemon, waits until it stalls, and returns it with what ends the wait.
+func (w *world) stalled(t *testing.T, binary string, stall func(w *world) (<-chan struct{}, func())) (p *process, end func()) {
+	t.Helper()
+	w.clean(t)
+	w.move(t, 0.5)
+	begun, end := stall(w)
+	p = w.start(t, binary, "daemon")
+	select {
+	case <-begun:
+	case <-time.After(patience):
+		t.Fatal("it does not begin")
+	}
+	return p, end
+}
+
+// tell tells the daemon to stop, and then, if it is told twice, again until it has ended. It returns how long that took.
+func (p *process) tell(t *testing.T, twice bool) (took time.Duration) {
 	t.Helper()
 	begin := time.Now()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
@@ -84,17 +118,7 @@ func (p *process) tell(t *testing.T, twice bool) {
 			}
 		}
 	}
-	took := time.Since(begin)
+	took = time.Since(begin)
 	t.Logf("it ended after %v", took.Round(time.Millisecond))
-	if most := map[bool]time.Duration{false: goodbye, true: 3 * time.Second}[twice]; took > most {
-		t.Errorf("it ended after %v", took)
-	}
-	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	killed := ok && status.Signaled() && status.Signal() == syscall.SIGTERM
-	if code := p.cmd.ProcessState.ExitCode(); code != 0 && !(twice && killed) {
-		t.Errorf("it ended with %s", p.cmd.ProcessState)
-	}
-	if strings.Contains(p.text(), "panic") {
-		t.Error("it panicked")
-	}
+	return took
 }

@@ -1,15 +1,16 @@
 package faults
 
 import (
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
+	"scored/cmd/scored/overlay"
 	"scored/sinks/salesforce/fakeorg"
 )
+
+// withoutBudget leaves out what bounds the retries.
+var withoutBudget = overlay.Instead("cmd/scored/targets.go",
+	"Sink:  sinks.Retry(o, sinks.Backoff{Tries: 4, First: time.Second, Max: 8 * time.Second, Budget: new(sinks.Budget)}, log),",
+	"Sink: sinks.Retry(o, sinks.Backoff{Tries: 4, First: time.Second, Max: 8 * time.Second}, log),")
 
 // TestAStormIsNotMadeWorse has the org answer that it is busy for 20 slots, and counts what it is asked meanwhile: one request for
 // each slot, which asks whether it is back, and at most a tenth more. Without the budget there are several for each.
@@ -21,7 +22,7 @@ func TestAStormIsNotMadeWorse(t *testing.T) {
 		bounded      bool
 	}{
 		{"as shipped", build(t), 20, true},
-		{"without the budget", withoutBudget(t), 2, false},
+		{"without the budget", edited(t, withoutBudget, nil), 2, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -58,38 +59,4 @@ func (w *world) storm(t *testing.T, p *process, slots int) (sent int) {
 		}
 	}
 	return sent
-}
-
-// withoutBudget builds the binary without what bounds its retries.
-func withoutBudget(t *testing.T) string {
-	t.Helper()
-	const file, budget = "cmd/scored/targets.go", ", Budget: new(sinks.Budget)"
-	path, err := filepath.Abs(root + "/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil || !strings.Contains(string(text), budget) {
-		t.Fatalf("%s has no %q: %v", file, budget, err)
-	}
-	dir := t.TempDir()
-	altered := filepath.Join(dir, "targets.go")
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: altered}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string][]byte{
-		altered: []byte(strings.Replace(string(text), budget, "", 1)), dir + "/overlay": overlay,
-	} {
-		if err := os.WriteFile(name, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command("go", "build", "-trimpath", "-overlay", dir+"/overlay", "-o", dir+"/scored", "./cmd/scored")
-	cmd.Dir = root
-	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build scored: %v\n%s", err, text)
-	}
-	return dir + "/scored"
 }

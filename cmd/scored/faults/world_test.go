@@ -113,7 +113,7 @@ const jobConfig = `
     dataprep: %[1]s.sql
     key: lead_key
     bundle: %[2]s
-    guard: {min_overlap: 0.01, max_shift: 10, max_changed: 1}
+    guard: {min_overlap: 0.01, max_shift: 10, max_changed: 1, max_jumped: 1, max_new: 1}
     targets:
       - name: salesforce
         object: Lead
