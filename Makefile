@@ -14,11 +14,6 @@ SFCLI  := sinks/salesforce/fakeorg/sfcli
 LINT   := bin/tools/golangci-lint
 TESTSUM := bin/tools/gotestsum
 
-# The race detector, but not in SQLite's C, translated to Go: its memory is not Go's, so that nothing would be seen there, and
-# most of the ledger's time would go into looking.
-UNWATCHED := -race=false -d=checkptr=0
-RACE := -race -gcflags='modernc.org/sqlite/lib=$(UNWATCHED)' -gcflags='modernc.org/libc/...=$(UNWATCHED)'
-
 # The training world of the sample CRM ends 30 days, the labels' horizon, behind TRAIN_TO; the demo's world ends now. A
 # step of 5 days and 7 hours gives snapshots at all hours of the day, as live runs are.
 TRAIN_FROM := 2025-12-01T00:00:00Z
@@ -38,11 +33,12 @@ bin/scored bin/sandbox: FORCE
 demo: build ## run the main job in a world of its own until Ctrl-C; ONCE=1: one run
 	bin/sandbox demo $(if $(ONCE),--once)
 
-test: prepare lint test-go test-python ## everything: lint, Go with -race, Python, Node
+test: prepare $(LINT) $(TESTSUM) ## everything: lint, Go with -race, Python, Node
+	$(MAKE) --no-print-directory -j2 -Oline lint test-go test-python
 
 test-go: node $(VENV)/ready $(TESTSUM) ## the Go tests, with the race detector and real PostgreSQL
 	@mkdir -p build
-	$(TESTSUM) --format pkgname --jsonfile build/test.json -- $(RACE) -timeout 19m ./...
+	GO=$(GO) $(TESTSUM) --format pkgname --jsonfile build/test.json --raw-command -- .ci/gotest
 	.ci/skips build/test.json docs/testing.md
 	.ci/canaries build/test.json
 
@@ -61,8 +57,7 @@ test-matrix: $(MATRIX:%=build/matrix/%/ready) ## the exporter's tests with the o
 test-sf: $(SFCLI)/node_modules/.ready ## the Salesforce CLI against the emulated org; installs it, with its Node, for this alone
 	SFCLI=1 $(GO) test -count=1 -v -timeout 30m ./$(SFCLI)
 
-lint: $(LINT) ## golangci-lint, with the one configuration
-	$(GO) vet ./...
+lint: $(LINT) ## golangci-lint, with the one configuration; go vet is part of it
 	$(LINT) run ./...
 
 interleave: ## 10,000 live runs, backfills and undos in a random order, with faults; `make test` makes 1,000

@@ -23,7 +23,7 @@ func TestTheDemoGoesOnUntilCtrlC(t *testing.T) {
 	}
 	bin, temporary := t.TempDir(), shortTemp(t)
 	for _, name := range []string{"scored", "sandbox"} {
-		cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, name), "../"+name)
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", filepath.Join(bin, name), "../"+name)
 		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 		if text, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("build %s: %v\n%s", name, err, text)

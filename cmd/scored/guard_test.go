@@ -3,7 +3,6 @@ package main
 import (
 	"database/sql"
 	"encoding/json"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"scored/cmd/sandbox/world"
+	"scored/cmd/scored/overlay"
 	"scored/pipeline"
 )
 
@@ -323,22 +323,14 @@ func TestWithoutTheGuardTheSuspiciousRunWrites(t *testing.T) {
 // withoutGuard builds the product with a guard that looks, and finds nothing.
 func withoutGuard(t *testing.T) string {
 	t.Helper()
-	const verdict = "return j.Verdict\n"
-	source, err := filepath.Abs("../../pipeline/policy/guard.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	replaced := edited(t, source, verdict, "return pipeline.Verdict{}\n")
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: replaced}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
+	blind := overlay.Instead("pipeline/policy/guard.go", "return j.Verdict", "return pipeline.Verdict{}")
+	description, err := overlay.Write(dir, "../..", []overlay.Edit{blind}, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(dir, "scored")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, ".")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-overlay", description, "-o", binary, ".")
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build without the guard: %v\n%s", err, text)

@@ -212,7 +212,7 @@ func build(t *testing.T) string {
 		if production.dir, production.err = os.MkdirTemp("", "scored-binary-"); production.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-o", production.dir, ".")
+		cmd := exec.Command("go", "build", "-trimpath", "-o", production.dir, ".")
 		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 		if text, err := cmd.CombinedOutput(); err != nil {
 			production.err = fmt.Errorf("build scored: %w\n%s", err, text)

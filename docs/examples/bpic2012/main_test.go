@@ -180,7 +180,7 @@ func newExample(t *testing.T, data string) *example {
 		t.Skipf("SKIP-example: %v", err)
 	}
 	e := &example{data: data, dir: t.TempDir(), scored: filepath.Join(t.TempDir(), "scored"), python: python, out: io.Discard}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", e.scored, "scored/cmd/scored")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", e.scored, "scored/cmd/scored")
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build scored: %v\n%s", err, text)
