@@ -33,12 +33,12 @@ bin/scored bin/sandbox: FORCE
 demo: build ## run the main job in a world of its own until Ctrl-C; ONCE=1: one run
 	bin/sandbox demo $(if $(ONCE),--once)
 
-test: prepare $(LINT) $(TESTSUM) ## everything: lint, Go with -race, Python, Node
-	$(MAKE) --no-print-directory -j2 -Oline lint test-go test-python
+test: prepare ## everything: lint, Go with -race, Python, Node
+	$(MAKE) --no-print-directory -j2 test-go lint test-python
 
 test-go: node $(VENV)/ready $(TESTSUM) ## the Go tests, with the race detector and real PostgreSQL
 	@mkdir -p build
-	GO=$(GO) $(TESTSUM) --format pkgname --jsonfile build/test.json --raw-command -- .ci/gotest
+	GO="$(GO)" $(TESTSUM) --format pkgname --jsonfile build/test.json --raw-command -- .ci/gotest
 	.ci/skips build/test.json docs/testing.md
 	.ci/canaries build/test.json
 
@@ -57,8 +57,9 @@ test-matrix: $(MATRIX:%=build/matrix/%/ready) ## the exporter's tests with the o
 test-sf: $(SFCLI)/node_modules/.ready ## the Salesforce CLI against the emulated org; installs it, with its Node, for this alone
 	SFCLI=1 $(GO) test -count=1 -v -timeout 30m ./$(SFCLI)
 
+# The linter reads compiled packages: with the settings of the production build they are compiled once for both.
 lint: $(LINT) ## golangci-lint, with the one configuration; go vet is part of it
-	$(LINT) run ./...
+	CGO_ENABLED=0 GOFLAGS=-trimpath $(LINT) run ./...
 
 interleave: ## 10,000 live runs, backfills and undos in a random order, with faults; `make test` makes 1,000
 	SCORED_RUNS=10000 $(GO) test -count=1 -run InAnyOrder -v ./cmd/scored | grep -v '^=== '
@@ -141,9 +142,12 @@ $(VENV)/ready: python/requirements.txt python/pyproject.toml
 	touch $@
 
 # The tools have a go.mod of their own: the product's go.mod lists what the product needs.
-bin/tools/%: .ci/tools/go.mod .ci/tools/go.sum
-	GOBIN=$(CURDIR)/bin/tools $(GO) install -C .ci/tools tool
-	touch bin/tools/*
+$(LINT): TOOL = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TESTSUM): TOOL = gotest.tools/gotestsum
+$(LINT) $(TESTSUM): .ci/tools/go.mod .ci/tools/go.sum
+	@mkdir -p bin/tools
+	CGO_ENABLED=0 $(GO) build -C .ci/tools -trimpath -o $(CURDIR)/$@ $(TOOL)
+	@touch $@
 
 clean: ## remove what the targets above made
 	rm -rf bin build $(VENV) $(JSFORCE)/node_modules $(SFCLI)/node_modules

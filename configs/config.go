@@ -105,10 +105,11 @@ type Guard struct {
 	MaxRows     float64  `mapstructure:"max_rows" default:"1.5" range:"1 1000"`     // of the same
 	MaxRejected float64  `mapstructure:"max_rejected" default:"0.1" range:"0.01 1"` // points above the runs before
 	MaxMissing  float64  `mapstructure:"max_missing" default:"0.2" range:"0.01 1"`  // points above the runs before, by column
+	MaxFlat     float64  `mapstructure:"max_flat" default:"0.75" range:"0.01 1"`    // of the least variety before, by column; 1: all
 	MaxFactor   float64  `mapstructure:"max_factor" default:"3" range:"1.1 1000"`   // of the runs before, by column
 	MaxChanged  float64  `mapstructure:"max_changed" default:"0.95" range:"0.01 1"` // of the leads with a score
-	MaxJumped   float64  `mapstructure:"max_jumped" default:"0.1" range:"0.01 1"`   // of the same, by 20 points or more, for each day
-	MaxNew      float64  `mapstructure:"max_new" default:"0.3" range:"0.01 1"`      // of the leads scored
+	MaxJumped   float64  `mapstructure:"max_jumped" default:"0.1" range:"0.01 1"`   // of the same, by 20 points or more, in a day
+	MaxNew      float64  `mapstructure:"max_new" default:"0.3" range:"0.01 1"`      // of the leads scored, in a day
 	MaxLeft     float64  `mapstructure:"max_left" default:"0.2" range:"0.01 1"`     // of the leads with a score
 	MaxShift    float64  `mapstructure:"max_shift" default:"0.25" range:"0.01 10"`  // population stability index
 	MinOverlap  float64  `mapstructure:"min_overlap" default:"0.5" range:"0.01 1"`  // of the top tenth

@@ -60,7 +60,7 @@ func TestDefaults(t *testing.T) {
 		Salesforce: Salesforce{LoginURL: "https://login.salesforce.com", APIVersion: "66.0", Flow: "jwt_bearer", ClientID: "app",
 			Timeout: 30 * time.Second, BulkThreshold: 2000, APIReserve: 20},
 		Jobs: []Job{{Name: "lead_scoring", Dataprep: "/sql/lead_scoring.sql", Key: "lead_key", Bundle: filepath.Join(folder, "bundles/lead_scoring"),
-			Guard: Guard{MinRows: 0.7, MaxRows: 1.5, MaxRejected: 0.1, MaxMissing: 0.2, MaxFactor: 3, MaxChanged: 0.95, MaxJumped: 0.1, MaxNew: 0.3, MaxLeft: 0.2, MaxShift: 0.25, MinOverlap: 0.5,
+			Guard: Guard{MinRows: 0.7, MaxRows: 1.5, MaxRejected: 0.1, MaxMissing: 0.2, MaxFlat: 0.75, MaxFactor: 3, MaxChanged: 0.95, MaxJumped: 0.1, MaxNew: 0.3, MaxLeft: 0.2, MaxShift: 0.25, MinOverlap: 0.5,
 				New: NewGuard{MaxMissing: 0.3, MaxFactor: 10, MaxShift: 0.5, MinOverlap: 0.3}},
 			Targets: []Target{{Name: "salesforce", Object: "Lead", Operation: "update", OnLeave: "keep", Fields: []Field{{"Lead_Score__c", "score"}}}}}},
 	}
@@ -311,7 +311,7 @@ func TestALimitOfTheGuardThatIsSetLeavesTheOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Guard{MinRows: 0.7, MaxRows: 3, MaxRejected: 0.1, MaxMissing: 0.2, MaxFactor: 3, MaxChanged: 0.95, MaxJumped: 0.1, MaxNew: 0.3, MaxLeft: 0.2, MaxShift: 0.25, MinOverlap: 0.5,
+	want := Guard{MinRows: 0.7, MaxRows: 3, MaxRejected: 0.1, MaxMissing: 0.2, MaxFlat: 0.75, MaxFactor: 3, MaxChanged: 0.95, MaxJumped: 0.1, MaxNew: 0.3, MaxLeft: 0.2, MaxShift: 0.25, MinOverlap: 0.5,
 		New: NewGuard{MaxMissing: 0.3, MaxFactor: 10, MaxShift: 1.5, MinOverlap: 0.3}}
 	if got := c.Jobs[0].Guard; got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -116,6 +116,7 @@ type memory struct {
 	scores      map[string]score // of what is confirmed
 	written     map[string][]pipeline.Written
 	attempts    map[time.Time]int
+	behind      bool           // the runs that it begins
 	spent       pipeline.Spent // in 24 hours
 	unsettled   time.Time
 	swept       int64
@@ -156,7 +157,11 @@ func (m *memory) Begin(_ context.Context, job string, req pipeline.Request) (*pi
 		m.attempts = map[time.Time]int{}
 	}
 	m.attempts[req.AsOf]++
-	return pipeline.NewRun(job, req, attempt, time.Now())
+	run, err := pipeline.NewRun(job, req, attempt, time.Now())
+	if err == nil {
+		run.Behind = m.behind
+	}
+	return run, err
 }
 
 func (m *memory) Bind(_ context.Context, _, _, id string) error {

@@ -74,7 +74,7 @@ func (r *Runner) judge(ctx context.Context, run *Run, s *Summary, got *result, r
 		}
 	}
 	v := r.Guard(p, r.Model.Reference(), before)
-	if !p.Past {
+	if !p.Past && !run.Behind {
 		p.Targets, p.Difference, p.Allowed = nil, v.Difference, v.Allowed
 		s.Profile = p
 	}

@@ -165,13 +165,16 @@ func TestLiveRunsAndBackfillsAreJudged(t *testing.T) {
 	}
 }
 
-// A run as of an instant before the newest good one is of the past; one before an instant that is still to come is not.
+// A run as of an instant before the newest good one is of the past; one before an instant that is still to come is not. Neither it
+// nor one that is behind any other, as one that was held, can be released.
 func TestARunBeforeTheNewestGoodOneIsOfThePast(t *testing.T) {
 	for _, tt := range []struct {
-		before time.Time
-		past   bool
-	}{{asOf.Add(-time.Second), false}, {asOf, false}, {asOf.Add(time.Second), true}, {time.Now().Add(time.Hour), false}} {
+		before       time.Time
+		behind, past bool
+	}{{asOf.Add(-time.Second), false, false}, {asOf, false, false}, {asOf.Add(time.Second), false, true}, {time.Now().Add(time.Hour), false, false},
+		{asOf.Add(-time.Second), true, false}} {
 		ledger := newMemory()
+		ledger.behind = tt.behind
 		ledger.baseline = []pipeline.Profile{{AsOf: tt.before}}
 		r := runner(five(), ledger, untouched(t))
 		r.Guard = func(now, reference *pipeline.Profile, before []pipeline.Profile) pipeline.Verdict {
@@ -181,8 +184,8 @@ func TestARunBeforeTheNewestGoodOneIsOfThePast(t *testing.T) {
 			return suspicious(now, reference, before)
 		}
 		s, _ := r.Run(t.Context(), pipeline.Request{Trigger: pipeline.Manual, AsOf: asOf})
-		if (s.Profile == nil) != tt.past || strings.Contains(s.Hint, "scored release") == tt.past {
-			t.Errorf("before %s: the profile is %+v, the hint %q", tt.before, s.Profile, s.Hint)
+		if barred := tt.behind || tt.past; (s.Profile == nil) != barred || strings.Contains(s.Hint, "scored release") == barred {
+			t.Errorf("before %s, behind %t: the profile is %+v, the hint %q", tt.before, tt.behind, s.Profile, s.Hint)
 		}
 	}
 }
@@ -296,8 +299,10 @@ func TestAProfileComparesWithWhatTheTargetHolds(t *testing.T) {
 		{Key: "f", Score: 94, Version: before, Unsure: true}, // nothing was confirmed, and it left
 		{Key: "f1", Score: 94, Version: before},              // was never sent
 		{Key: "f2", Model: own, Version: before, Cleared: true, Unsure: true},
+		{Key: "f3"}, // was refused, which is over; its lead left
 		{Key: "g", Score: 93, Model: own, Version: before, Filled: true},
 		{Key: "h", Score: 92, Model: own, Version: after},
+		{Key: "h2"}, // was refused, and is due
 		{Key: "i", Score: 91, Model: own, Version: before, Until: pipeline.Never},
 		{Key: "j", Score: 150, Model: own, Version: before}, // typed by a person
 		{Key: "k", Score: -1, Model: own, Version: before},
@@ -305,7 +310,7 @@ func TestAProfileComparesWithWhatTheTargetHolds(t *testing.T) {
 	} {
 		ledger.confirmed[c.Key] = c
 	}
-	source := &table{rows: append(five().rows, row{"c2", math.NaN()}, row{"b2", 5}, row{"j", 3}, row{"h", 3})}
+	source := &table{rows: append(five().rows, row{"c2", math.NaN()}, row{"b2", 5}, row{"j", 3}, row{"h", 3}, row{"h2", 3})}
 	for _, clears := range []bool{true, false} {
 		r := runner(source, ledger, untouched(t))
 		r.Targets[0].Clear = clears

@@ -166,7 +166,7 @@ func (m *recall) failed() error {
 }
 
 // of yields what the ledger has of a target, by its place among the Runner's, once all is read. What is doubtful is what
-// [Ledger.Doubt] makes of it.
+// [Ledger.Doubt] makes of it; there is nothing to doubt of a key that was only ever refused.
 func (m *recall) of(target int, doubtful bool) iter.Seq2[Confirmed, error] {
 	t := m.targets[target]
 	return func(yield func(Confirmed, error) bool) {
@@ -175,7 +175,7 @@ func (m *recall) of(target int, doubtful bool) iter.Seq2[Confirmed, error] {
 			l := t.labels[e.label]
 			c := Confirmed{
 				Key: t.keys.key(uint32(n)), Score: int(e.score), Grade: l.grade, Model: l.model, Version: e.version,
-				Unsure: e.unsure || doubtful, Filled: e.filled, Cleared: e.cleared, Until: ends(e.until),
+				Unsure: e.unsure || doubtful && e.version > 0, Filled: e.filled, Cleared: e.cleared, Until: ends(e.until),
 			}
 			if doubtful && e.until != never {
 				c.Until = time.Time{}

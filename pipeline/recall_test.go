@@ -220,6 +220,7 @@ func TestScoresAreComparedWithWhatTheLedgerHad(t *testing.T) {
 				ledger.confirmed[name] = append(ledger.confirmed[name], entry(random, fmt.Sprintf("%.*s%04d", i%3, "é\x00", i), run))
 			}
 		}
+		ledger.confirmed[name] = append(ledger.confirmed[name], pipeline.Confirmed{Key: "refused"}, pipeline.Confirmed{Key: "waits", Until: pipeline.Never})
 	}
 	var compared [][]pipeline.Confirmed
 	r.Decide = func(_ *pipeline.Run, _ string, _ pipeline.Found, confirmed iter.Seq2[pipeline.Confirmed, error]) (pipeline.Decision, error) {
@@ -242,7 +243,7 @@ func TestScoresAreComparedWithWhatTheLedgerHad(t *testing.T) {
 			want := slices.Clone(ledger.confirmed[target.Sink.Name()])
 			for n := range want {
 				if doubtful := full || i == 1; doubtful {
-					want[n].Unsure = true
+					want[n].Unsure = want[n].Version > 0
 					if !want[n].Until.Equal(pipeline.Never) {
 						want[n].Until = time.Time{}
 					}

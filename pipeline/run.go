@@ -30,6 +30,7 @@ type Run struct {
 	Attempt int       // 0 for the first run at this as-of
 	Version int64     // newer beats older
 	Started time.Time
+	Behind  bool // as of an earlier instant than a live run before it: no measure for the next ones
 }
 
 // live says whether the run is for the scores of its moment, and not one of a backfill's or an undo.

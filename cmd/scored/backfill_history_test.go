@@ -38,13 +38,17 @@ func computed(t *testing.T, config string, asOf time.Time) map[string]string {
 	return scores
 }
 
-// otherTimes lets live runs that are days apart differ more than those of an hour.
-const otherTimes = "max_shift: 10    "
+// daysApart is the reference config, but that live runs may differ as much as those that are days apart.
+func daysApart(t *testing.T) string {
+	t.Helper()
+	return config(t, "max_changed: 0.95 ", "max_changed: 1 ", "max_jumped: 0.1 ", "max_jumped: 1 ", "max_new: 0.3 ", "max_new: 1 ",
+		"max_shift: 0.25 ", "max_shift: 10 ", "min_overlap: 0.5 ", "min_overlap: 0.01 ")
+}
 
 // A window that is made between others, and before a live run, changes what the history says of itself and of nothing else.
 func TestAWindowInBetweenLeavesTheLaterOnesAsTheyWere(t *testing.T) {
 	w := newWorld(t)
-	c := config(t, "max_shift: 0.25  ", otherTimes)
+	c := daysApart(t)
 	from := midnight(w, 9)
 	window := func(first, last int) []string {
 		return []string{"backfill", leads, "-c", c, "--from", stamp(from.AddDate(0, 0, first)), "--to", stamp(from.AddDate(0, 0, last)), "--step", "3d"}
@@ -64,7 +68,7 @@ func TestAWindowInBetweenLeavesTheLaterOnesAsTheyWere(t *testing.T) {
 // A run that did not reach its target looked at the history all the same.
 func TestAWindowBeforeARunWithoutATargetLeavesThatAsItWas(t *testing.T) {
 	w := newWorld(t)
-	c := config(t, "max_shift: 0.25  ", otherTimes)
+	c := daysApart(t)
 	from := midnight(w, 9)
 	at := func(days int) string { return stamp(from.AddDate(0, 0, days)) }
 	scored(t, "run", leads, "-c", c, "--as-of", at(3)).want(t, exitOK)

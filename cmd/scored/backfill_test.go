@@ -85,7 +85,7 @@ func TestABackfillThatFillsLeavesScoredLeadsAlone(t *testing.T) {
 
 func TestAnOlderScoreNeverReplacesANewerOne(t *testing.T) {
 	w := newWorld(t)
-	c := config(t, "max_shift: 0.25  ", otherTimes)
+	c := daysApart(t)
 	scored(t, "run", leads, "-c", c, "--as-of", stamp(midnight(w, 9))).want(t, exitOK)
 	if s := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t); s.Unchanged == 0 {
 		t.Fatal("no score is as it was: this would not show that a look without a change counts")

@@ -131,9 +131,9 @@ func TestTheNextWindowsAreReadWhileOneIsMade(t *testing.T) {
 				if _, _, most := source.did(); i == 0 && most != 1 {
 					t.Error("it read ahead before it knew how large a result is")
 				}
-				time.Sleep(time.Second) // it is scored and delivered
+				time.Sleep(1100 * time.Millisecond) // it is scored and delivered: longer than a read, lest both end at one instant
 			}
-			if took := time.Since(start); took != 7*time.Second { // the first read, and the work on each
+			if took := time.Since(start); took != 7600*time.Millisecond { // the first read, and the work on each
 				t.Errorf("it took %s", took)
 			}
 			a.close()

@@ -82,7 +82,7 @@ func TestARestIsMadeBetweenWindowsOnly(t *testing.T) {
 // it had not sent.
 func TestABackfillStopsWhereTheBudgetIsTheLiveRuns(t *testing.T) {
 	w := newWorld(t)
-	c := config(t, "max_shift: 0.25  ", otherTimes)
+	c := daysApart(t)
 	from := midnight(w, 4)
 	scored(t, "run", leads, "-c", c, "--as-of", stamp(from)).want(t, exitOK) // so that it is known what one takes
 	stretch := []string{"backfill", leads, "-c", c, "--from", stamp(from), "--to", stamp(from.Add(2 * day)), "--step", "1d", "--deliver"}

@@ -61,9 +61,7 @@ func TestAKilledDaemonIsTakenUpByTheNext(t *testing.T) {
 	d := startDaemon(t, w, binary, c)
 	d.awaitMsg(0, "slot ended")
 	underway := held(t, w)
-	if _, err := w.Load(t.Context(), w.Loaded.Add(30*time.Minute)); err != nil {
-		t.Fatal(err)
-	}
+	someHours(t, w)
 	d.awaitRequest(underway)
 	if err := d.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

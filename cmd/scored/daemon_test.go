@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"scored/configs"
 	"scored/pipeline"
@@ -31,9 +30,7 @@ func TestTheDaemonRunsItsSlotsAndAnswersForItself(t *testing.T) {
 		t.Errorf("the org holds %d scores, %d were accepted", held, first.Accepted)
 	}
 	at := d.mark()
-	if _, err := w.Load(t.Context(), w.Loaded.Add(30*time.Minute)); err != nil {
-		t.Fatal(err)
-	}
+	someHours(t, w)
 	d.await(at, "a run that sends what is new", func(l line) bool { return l.Msg == "run ended" && l.Accepted > 0 })
 
 	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": `scored_slots_total{fate="run",job="lead_scoring"}`, "/": leads} {

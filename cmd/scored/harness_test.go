@@ -56,14 +56,24 @@ func newWorld(t *testing.T) *world.World {
 	return w
 }
 
-// busyHour is the last ten o'clock of a working day that is at least an hour past: at night, and on Sundays, hardly anything
-// happens that would change a score.
+// busyHours are the hours of a day in which scores change: at night, and on Sundays, hardly anything happens.
+const busyHours = 3 * time.Hour
+
+// busyHour is the last ten o'clock of a working day after which all of the busy hours are past.
 func busyHour(now time.Time) time.Time {
 	at := now.Truncate(24 * time.Hour).Add(10 * time.Hour)
-	for at.After(now.Add(-time.Hour)) || at.Weekday() == time.Saturday || at.Weekday() == time.Sunday {
+	for at.After(now.Add(-busyHours)) || at.Weekday() == time.Saturday || at.Weekday() == time.Sunday {
 		at = at.AddDate(0, 0, -1)
 	}
 	return at
+}
+
+// someHours brings what happens in the busy hours.
+func someHours(t *testing.T, w *world.World) {
+	t.Helper()
+	if _, err := w.Load(t.Context(), w.Loaded.Add(busyHours)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // config writes a copy of the reference config with the replacements made (old, new, old, new, ...), and returns its

@@ -52,9 +52,7 @@ func TestNewEventsSendOnlyTheLeadsConcerned(t *testing.T) {
 	before := leadScores(w)
 	w.Org.ForgetRequests()
 
-	if _, err := w.Load(t.Context(), w.Loaded.Add(30*time.Minute)); err != nil {
-		t.Fatal(err)
-	}
+	someHours(t, w)
 	s := scored(t, "run", leads, "-c", c).want(t, exitOK).summary(t)
 	changed := differing(before, leadScores(w))
 	if s.Sent == 0 || s.Sent != len(changed) || s.Sent > s.Scored/2 {
@@ -284,9 +282,7 @@ func TestKilledInTheMiddleOfADeliveryNothingIsLostAndNothingStale(t *testing.T) 
 	c := config(t, "timeout: 30s", "timeout: 3s")
 	scored(t, "run", leads, "-c", c).want(t, exitOK)
 	before, loaded := leadScores(w), w.Loaded
-	if _, err := w.Load(t.Context(), loaded.Add(30*time.Minute)); err != nil {
-		t.Fatal(err)
-	}
+	someHours(t, w)
 
 	w.Org.Inject(fakeorg.Fault{Path: "/tooling/query", Times: -1, Status: http.StatusBadRequest, Body: fakeorg.Errors("INVALID_TYPE", "hidden")})
 	arrive := killAt(t, w, fakeorg.Fault{Method: http.MethodPatch, Drop: true}, binary, "run", leads, "-c", c)
@@ -319,9 +315,7 @@ func TestALateRequestIsRefusedByTheVersionRule(t *testing.T) {
 	c := config(t)
 	scored(t, "run", leads, "-c", c).want(t, exitOK)
 	loaded := w.Loaded
-	if _, err := w.Load(t.Context(), loaded.Add(30*time.Minute)); err != nil {
-		t.Fatal(err)
-	}
+	someHours(t, w)
 	arrive := killAt(t, w, fakeorg.Fault{Method: http.MethodPatch, Drop: true}, binary, "run", leads, "-c", c)
 	withdraw(t, w, loaded)
 	r := scored(t, "run", leads, "-c", c).want(t, exitOK)

@@ -30,15 +30,13 @@ func scoreRecords(w *world.World) map[string]string {
 	return held
 }
 
-// load brings the next hour, and a run that sends what changed by it.
+// load brings some hours, and a run that sends what changed by them.
 func load(t *testing.T, w *world.World, config string) pipeline.Summary {
 	t.Helper()
-	if _, err := w.Load(t.Context(), w.Loaded.Add(time.Hour)); err != nil {
-		t.Fatal(err)
-	}
+	someHours(t, w)
 	s := scored(t, "run", leads, "-c", config).want(t, exitOK).summary(t)
 	if s.Sent == 0 {
-		t.Fatal("an hour changed nothing: this shows nothing")
+		t.Fatal("they changed nothing: this shows nothing")
 	}
 	return s
 }
@@ -167,9 +165,7 @@ func TestARunThatDiedIsUndone(t *testing.T) {
 	c := config(t)
 	scored(t, "run", leads, "-c", c).want(t, exitOK)
 	good := scoreRecords(w)
-	if _, err := w.Load(t.Context(), w.Loaded.Add(30*time.Minute)); err != nil {
-		t.Fatal(err)
-	}
+	someHours(t, w)
 	killAt(t, w, fakeorg.Fault{Method: http.MethodPatch, Drop: true}, build(t), "run", leads, "-c", c)()
 	written := len(differing(good, scoreRecords(w)))
 	if written == 0 {

@@ -97,8 +97,8 @@ func newRunner(
 // newGuard holds runs that are beyond the limits.
 func newGuard(g configs.Guard) pipeline.Guard {
 	return policy.NewGuard(policy.Limits{
-		MinRows: g.MinRows, MaxRows: g.MaxRows, MaxRejected: g.MaxRejected, MaxMissing: g.MaxMissing, MaxFactor: g.MaxFactor,
-		MaxChanged: g.MaxChanged, MaxJumped: g.MaxJumped, MaxNew: g.MaxNew, MaxLeft: g.MaxLeft, MaxShift: g.MaxShift,
+		MinRows: g.MinRows, MaxRows: g.MaxRows, MaxRejected: g.MaxRejected, MaxMissing: g.MaxMissing, MaxFlat: g.MaxFlat,
+		MaxFactor: g.MaxFactor, MaxChanged: g.MaxChanged, MaxJumped: g.MaxJumped, MaxNew: g.MaxNew, MaxLeft: g.MaxLeft, MaxShift: g.MaxShift,
 		MinOverlap: g.MinOverlap, New: policy.NewLimits(g.New),
 	})
 }

@@ -11,9 +11,9 @@ import (
 	"scored/pipeline"
 )
 
-// Confirmed yields what the target confirmed or may have received, and the keys that wait in quarantine, in ascending order
-// of key (by bytes), as it stood when the iteration began. It holds no lock: writes may come between. An entry without a
-// model is one of which nothing was confirmed yet. After an error it ends.
+// Confirmed yields what the target confirmed or may have received, and the keys in quarantine, in ascending order of key (by
+// bytes), as it stood when the iteration began. It holds no lock: writes may come between. An entry without a model is one of
+// which nothing was confirmed yet; one that has no more than a key was refused, and is due. After an error it ends.
 func (l *Ledger) Confirmed(ctx context.Context, job, target string) iter.Seq2[pipeline.Confirmed, error] {
 	return func(yield func(pipeline.Confirmed, error) bool) {
 		if l.read == nil {
@@ -32,9 +32,9 @@ const confirmedOf = `
 
 const openOf = `SELECT key, max(version) FROM intents WHERE target = ? GROUP BY key ORDER BY key`
 
-// A clock that was set back must not make a key wait for a time that may never come.
-const quarantineOf = `SELECT key, next FROM quarantine
-	WHERE target = ?1 AND (next IS NULL OR next > ?2 AND last <= ?2) ORDER BY key`
+// Of a key that is due, next is 0. A clock that was set back must not make one wait for a time that may never come.
+const quarantineOf = `SELECT key, iif(next IS NULL OR next > ?2 AND last <= ?2, next, 0)
+	FROM quarantine WHERE target = ?1 ORDER BY key`
 
 // eachConfirmed merges what was confirmed with the open intents and the quarantine, key by key. Go does that at two thirds of
 // the price of one statement, for in nearly every run hardly an intent is open. It returns the errors that were not yielded.
@@ -93,7 +93,9 @@ func scanOpen(rows *sql.Rows, c *pipeline.Confirmed) error { return rows.Scan(&c
 func scanUntil(rows *sql.Rows, c *pipeline.Confirmed) error {
 	var next sql.NullInt64
 	err := rows.Scan(&c.Key, &next)
-	c.Until = until(next)
+	if c.Until = until(next); next.Valid && next.Int64 == 0 {
+		c.Until = time.Time{}
+	}
 	return err
 }
 

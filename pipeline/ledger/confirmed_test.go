@@ -180,3 +180,25 @@ func TestWhatABackfillFilledIsMarkedUntilAnotherRunConfirmsTheKey(t *testing.T) 
 		t.Error("an older version doesn't replace what is confirmed, nor whose it is")
 	}
 }
+
+// What was refused is not unheard of: it is told from a key that the target never was sent, whether it waits or is due. Of what was
+// confirmed of a key before, a refusal that is due takes nothing.
+func TestWhatWasRefusedStaysKnown(t *testing.T) {
+	l := fresh(t)
+	first := delivered(t, l, 0, pipeline.Outcome{Key: "b", Status: pipeline.Accepted})
+	delivered(t, l, 1, refusal("a", pipeline.Rejected, "X"), refusal("b", pipeline.Rejected, "X"), refusal("c", pipeline.Terminal, "T"))
+	old := pipeline.Confirmed{Key: "b", Score: 0, Grade: "B", Model: model, Version: first.Version}
+	age(t, l, 14*time.Minute)
+	want := []pipeline.Confirmed{{Key: "a"}, old, {Key: "c", Until: pipeline.Never}}
+	if got := confirmed(t, l); !slices.Equal(got, want) {
+		t.Errorf("once it is due:\ngot  %+v\nwant %+v", got, want)
+	}
+	age(t, l, -24*time.Hour)
+	if got := confirmed(t, l); !slices.Equal(got, want) {
+		t.Errorf("after a clock that was ahead:\ngot  %+v\nwant %+v", got, want)
+	}
+	delivered(t, l, 2, outcomes(pipeline.Accepted, "a")...)
+	if got := confirmed(t, l)[0]; got.Model == "" || !got.Until.IsZero() {
+		t.Errorf("once it was accepted: got %+v", got)
+	}
+}

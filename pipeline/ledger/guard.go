@@ -53,6 +53,9 @@ func scanProfile(rows *sql.Rows) (p pipeline.Profile, err error) {
 const newer = `FROM runs AS later WHERE later.job = held.job AND later.as_of >= held.as_of AND later.version > held.version
 	AND (later.number > held.number OR later.as_of <= held.started) AND later.cause IN ('schedule', 'manual')`
 
+// behind says whether some of them have a verdict: none before them is a measure for the next runs.
+const behind = `SELECT EXISTS (SELECT 1 ` + newer + ` AND later.outcome IN ('ok', 'partial', 'held')) FROM runs AS held WHERE id = ?`
+
 // followed are those that end the waiting of a held run: a person ruled on them, or they were good.
 const followed = newer + ` AND (later.ruling IS NOT NULL OR later.outcome IN ('ok', 'partial'))`
 
@@ -167,8 +170,7 @@ func voidRelease(ctx context.Context, tx *sql.Tx, job, undone string) error {
 }
 
 // keepProfile records what the guard went by, and forgets what nothing is compared with any more: of good runs beyond the
-// newest, and, once a run was good, of those held before it. A run as of an earlier instant than the newest is no measure for the
-// next one.
+// newest, and, once a run was good, of those held before it.
 func keepProfile(ctx context.Context, tx *sql.Tx, number int64, s *pipeline.Summary, job string) error {
 	ended := s.End == pipeline.OK || s.End == pipeline.Partial
 	if s.Undone != "" && ended {
@@ -176,12 +178,6 @@ func keepProfile(ctx context.Context, tx *sql.Tx, number int64, s *pipeline.Summ
 	}
 	if s.Profile == nil {
 		return nil
-	}
-	var old bool
-	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 `+newer+` AND later.outcome IN ('ok', 'partial', 'held'))
-		FROM runs AS held WHERE number = ?`, number).Scan(&old)
-	if err != nil || old {
-		return err
 	}
 	text, err := json.Marshal(s.Profile)
 	if err != nil {

@@ -197,8 +197,11 @@ func TestARunAsOfAnEarlierInstantIsNoMeasure(t *testing.T) {
 	l := fresh(t)
 	earlier := func(rows int, end pipeline.End) *pipeline.Run {
 		run := request(t, l, pipeline.Request{Trigger: pipeline.Manual, AsOf: asOf.Add(-time.Hour)})
+		if !run.Behind {
+			t.Errorf("%s is not behind", run.ID)
+		}
 		check(t, l.Finish(t.Context(), &pipeline.Summary{ID: run.ID, Job: job, Trigger: pipeline.Manual, End: end, Scored: rows,
-			Findings: []pipeline.Finding{{}}, Profile: &pipeline.Profile{Read: rows}}, nil, nil, nil))
+			Findings: []pipeline.Finding{{}}}, nil, nil, nil))
 		return run
 	}
 	judged(t, l, pipeline.Scheduled, 1, pipeline.OK)
@@ -212,6 +215,9 @@ func TestARunAsOfAnEarlierInstantIsNoMeasure(t *testing.T) {
 	}
 	refused(t, l, late.ID, pipeline.Released, "does not wait any more")
 	held := judged(t, l, pipeline.Scheduled, 4, pipeline.Held)
+	if held.Behind {
+		t.Error("the newest run is behind")
+	}
 	earlier(5, pipeline.OK)
 	if got := heldRun(t, l); got != held.ID {
 		t.Errorf("%q waits, want the held one: what followed is older", got)
@@ -219,6 +225,18 @@ func TestARunAsOfAnEarlierInstantIsNoMeasure(t *testing.T) {
 	check(t, l.Rule(t.Context(), held.ID, pipeline.Released))
 	if got := compared(t, l); got != "4*" {
 		t.Errorf("compared with %q", got)
+	}
+}
+
+// A run that failed says nothing of what came before it.
+func TestARunIsBehindThoseThatHaveAVerdict(t *testing.T) {
+	for end, want := range map[pipeline.End]bool{pipeline.OK: true, pipeline.Partial: true, pipeline.Held: true, pipeline.Failed: false} {
+		l := fresh(t)
+		judged(t, l, pipeline.Manual, 1, end)
+		run := request(t, l, pipeline.Request{Trigger: pipeline.Manual, AsOf: asOf.Add(-time.Hour)})
+		if run.Behind != want {
+			t.Errorf("behind one that ended %s: %t", end, run.Behind)
+		}
 	}
 }
 
@@ -233,8 +251,8 @@ func TestARunAsOfATimeToComeDoesNotMakeTheNextOnesOld(t *testing.T) {
 		t.Errorf("compared with %q", got)
 	}
 	held := judged(t, l, pipeline.Scheduled, 3, pipeline.Held)
-	if got := heldRun(t, l); got != held.ID {
-		t.Errorf("%q waits, want the held one", got)
+	if got := heldRun(t, l); got != held.ID || held.Behind {
+		t.Errorf("%q waits, want the held one, which is behind: %t", got, held.Behind)
 	}
 	check(t, l.Rule(t.Context(), held.ID, pipeline.Released))
 	if got := compared(t, l); got != "3*" {

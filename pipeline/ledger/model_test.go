@@ -459,7 +459,7 @@ func (w *world) want(key string, until time.Time) (want pipeline.Confirmed) {
 	for _, h := range w.open[key] {
 		want.Key, want.Unsure, want.Version = key, true, max(want.Version, h.version)
 	}
-	if !until.IsZero() {
+	if !w.refused[key].at.IsZero() {
 		want.Key, want.Until = key, until
 	}
 	return want

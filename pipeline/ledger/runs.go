@@ -35,6 +35,9 @@ func (l *Ledger) Begin(ctx context.Context, job string, req pipeline.Request) (*
 		if err != nil {
 			return err
 		}
+		if err := tx.QueryRowContext(ctx, behind, run.ID).Scan(&run.Behind); err != nil {
+			return err
+		}
 		return errors.Join(dropOvertaken(ctx, tx, job), dropUnasked(ctx, tx, job))
 	})
 	if err != nil {

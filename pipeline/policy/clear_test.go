@@ -38,6 +38,7 @@ func TestAKeyThatLeftIsCleared(t *testing.T) {
 		{"cleared by an older model", func(c *pipeline.Confirmed) { c.Cleared, c.Model = true, "undo" }, nothing},
 		{"cleared, and that is in doubt", func(c *pipeline.Confirmed) { c.Cleared, c.Unsure = true, true }, unanswered},
 		{"only ever refused", func(c *pipeline.Confirmed) { c.Model, c.Version = "", 0 }, nothing},
+		{"only ever refused, and due", func(c *pipeline.Confirmed) { *c = pipeline.Confirmed{Key: c.Key} }, nothing},
 		{"only ever refused, and in quarantine", func(c *pipeline.Confirmed) { c.Model, c.Version, c.Until = "", 0, run.Started.Add(1) }, nothing},
 		{"of this version", func(c *pipeline.Confirmed) { c.Version = version }, superseded},
 		{"of a newer version", func(c *pipeline.Confirmed) { c.Version = version + 1 }, superseded},

@@ -6,9 +6,6 @@ import (
 	"scored/pipeline"
 )
 
-// flat is a share of the usual variety: less than that is no chance where the usual is [rare] or more.
-const flat = 0.25
-
 // columns looks for one that is empty or constant, or nearly so, and was not: a join that finds nothing, a default in place of
 // a value.
 func (j *judgement) columns() {
@@ -56,17 +53,16 @@ func (j *judgement) column(c pipeline.ColumnProfile, runs, reference []seen) {
 	}
 	is, was := share(c.Missing, j.now.Read), median(before, (*seen).missing)
 	all := slices.Concat(runs, reference)
+	varied, least := share(c.Varied, j.now.Read), lowest(all, (*seen).varied)
 	switch {
 	case is > was+limit:
 		j.find("column", "%s is missing in %s of the rows, and in %s of %s: more than %s above that",
 			c.Name, percent(is), percent(was), where, points(limit))
-	case c.Missing == j.now.Read && always(all, (*seen).there):
+	case c.Missing == j.now.Read && lowest(all, (*seen).there) >= rare:
 		j.find("column", "%s is missing in all rows, and never was in %s", c.Name, where)
-	case c.Missing < j.now.Read && c.Varied == 0 && always(all, (*seen).varied):
-		j.find("column", "%s has one value in all rows, and always had more in %s", c.Name, where)
-	case c.Missing < j.now.Read && share(c.Varied, j.now.Read) < flat*median(before, (*seen).varied) && always(all, (*seen).varied):
-		j.find("column", "%s differs from its lowest, or its highest, value in only %s of the rows, and in %s of %s: less than "+
-			"a quarter of that", c.Name, percent(share(c.Varied, j.now.Read)), percent(median(before, (*seen).varied)), where)
+	case varied < (1-j.MaxFlat)*least && least >= rare:
+		j.find("column", "%s differs from one and the same value in only %s of the rows, and in at least %s in %s: less than %s of that",
+			c.Name, percent(varied), percent(least), where, percent(1-j.MaxFlat))
 	default:
 		j.sized(&seen{c, j.now.Read}, before, where, factor)
 	}
@@ -77,7 +73,7 @@ func (j *judgement) sized(c *seen, before []seen, where string, factor float64) 
 	usual := median(before, func(s *seen) float64 { return s.Typical })
 	within := func(s *seen) bool { return s.Typical <= usual*factor && s.Typical >= usual/factor }
 	switch {
-	case c.Sized < fewRows || c.sized() < rare || !always(before, (*seen).sized):
+	case c.Sized < fewRows || c.sized() < rare || lowest(before, (*seen).sized) < rare:
 	case slices.ContainsFunc(before, func(s seen) bool { return !within(&s) }):
 	case !within(c):
 		j.find("column", "%s is typically %.3g, and %.3g in %s: more than %.3g times as much, or as little",
@@ -85,10 +81,14 @@ func (j *judgement) sized(c *seen, before []seen, where string, factor float64) 
 	}
 }
 
-// always says whether each of them had so much of something that the run should have some, too. The reference is of all hours
-// of the day, and so tells what is nothing special at one of them.
-func always(before []seen, of func(*seen) float64) bool {
-	return !slices.ContainsFunc(before, func(s seen) bool { return of(&s) < rare })
+// lowest is the share that each of them had at least. The reference is of all hours of the day, and so tells what is nothing
+// special at one of them.
+func lowest(before []seen, of func(*seen) float64) float64 {
+	least := 1.0
+	for i := range before {
+		least = min(least, of(&before[i]))
+	}
+	return least
 }
 
 func byName(p *pipeline.Profile) map[string]pipeline.ColumnProfile {

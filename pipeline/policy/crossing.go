@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"slices"
 
 	"scored/pipeline"
 )
@@ -14,6 +15,7 @@ func (j *judgement) crossings() {
 		c := &j.now.Targets[i]
 		j.left(c)
 		if c.Held < fewKnown {
+			j.fresh(c)
 			continue
 		}
 		at := &judgement{Limits: j.Limits, Verdict: pipeline.Verdict{Allowed: j.Allowed}, now: j.now, before: j.before}
@@ -55,32 +57,44 @@ func beyond(is float64, most *float64, limit, released float64) bool {
 	return is > limit && is > slack*released
 }
 
-// fresh looks for keys that are none: leads that nobody knows. Many are new where the run before could not send all.
+// fresh looks for keys that are none: leads that nobody knows. New to a first run, or to a target that holds little, they are no
+// finding, and are noted for the next run.
 func (j *judgement) fresh(c *pipeline.Crossing) {
-	if len(j.before) == 0 || j.now.Past || c.New < fewOdd {
+	scored, most := j.now.Scores.Rows(), j.MaxNew*j.days()
+	is := share(c.New, scored)
+	if !beyond(is, &j.Difference.New, most, j.Allowed.New) || len(j.before) == 0 || j.now.Past || c.Held < fewKnown || c.New < fewOdd {
 		return
 	}
-	allowed := j.Allowed.New
-	if j.before[0].Due {
-		allowed = max(allowed, j.before[0].Difference.New)
-	}
-	scored := j.now.Scores.Rows()
-	if is := share(c.New, scored); beyond(is, &j.Difference.New, j.MaxNew, allowed) {
-		j.find("new", "%d of the %d scored leads never were sent to %s: %s, above %s", c.New, scored, c.Target, percent(is), percent(j.MaxNew))
-	}
+	j.find("new", "%d of the %d scored leads never were sent to %s: %s, above %s (%s %s)",
+		c.New, scored, c.Target, percent(is), percent(most), percent(j.MaxNew), eachDay)
 }
 
 // jumped looks for scores that went to other leads: few move far within a day. A model's first run is left to other checks.
 func (j *judgement) jumped(c *pipeline.Crossing) {
-	if len(j.before) == 0 || j.before[0].Model != j.now.Model || j.now.Past {
+	far, most := jumps(&c.Own), j.MaxJumped*j.days()
+	is := share(far, known(&c.Own))
+	if !beyond(is, &j.Difference.Jumped, most, j.Allowed.Jumped) || len(j.before) == 0 || j.before[0].Model != j.now.Model ||
+		j.now.Past || far < fewOdd {
 		return
 	}
-	most := j.MaxJumped * max(1, j.now.AsOf.Sub(j.before[0].AsOf).Hours()/24)
-	far := jumps(&c.Own)
-	if is := share(far, known(&c.Own)); far >= fewOdd && beyond(is, &j.Difference.Jumped, most, j.Allowed.Jumped) {
-		j.find("jumped", "%s of the scores at %s would move by %d or more, above %s (%s for each day since the run before)",
-			percent(is), c.Target, pipeline.Jump, percent(most), percent(j.MaxJumped))
+	j.find("jumped", "%s of the scores at %s would move by %d or more, above %s (%s %s)",
+		percent(is), c.Target, pipeline.Jump, percent(most), percent(j.MaxJumped), eachDay)
+}
+
+// eachDay says what the limits on new leads, and on scores that move far, are for.
+const eachDay = "for each day since all was sent, up to 3"
+
+// days is how many have passed since the targets took all of a run, as far back as the runs before go: at least one, and at most
+// three, lest after an outage anything may be new or move far.
+func (j *judgement) days() float64 {
+	if len(j.before) == 0 {
+		return 1
 	}
+	at := slices.IndexFunc(j.before, func(p pipeline.Profile) bool { return !p.Due })
+	if at < 0 {
+		at = len(j.before) - 1
+	}
+	return min(max(1, j.now.AsOf.Sub(j.before[at].AsOf).Hours()/24), 3)
 }
 
 func (j *judgement) left(c *pipeline.Crossing) {

@@ -64,13 +64,13 @@ func TestAGuardComparesLeadByLead(t *testing.T) {
 		{"one in ten moves far", pipeline.Crossing{Own: stays(all(0, 9, func(f int) int { return f + 20 })...)}, nil, ""},
 		{"not quite as far", pipeline.Crossing{Own: stays(all(0, 19, func(f int) int { return f + 19 })...)}, nil, ""},
 		{"more move far", pipeline.Crossing{Own: stays(append(all(0, 9, func(f int) int { return f + 20 }), [3]int{60, 40, 1})...)},
-			[]string{"jumped"}, "10.1 % of the scores at salesforce would move by 20 or more, above 10 % (10 % for each day since the run before)"},
+			[]string{"jumped"}, "10.1 % of the scores at salesforce would move by 20 or more, above 10 % (10 % for each day since all was sent, up to 3)"},
 		{"one more", pipeline.Crossing{Own: stays(append(all(0, 79, next), [3]int{80, 81, 1})...)}, []string{"changed"},
 			"80.1 % of the scores at salesforce would change, above 80 %"},
 		{"half of the top tenth falls", pipeline.Crossing{Own: stays(all(95, 99, func(f int) int { return f - 90 })...)}, nil, ""},
 		{"more than half", pipeline.Crossing{Own: stays(append(slices.Concat(all(95, 99, func(f int) int { return f - 90 }),
 			all(5, 9, func(f int) int { return f + 90 })), [3]int{94, 4, 10}, [3]int{4, 94, 10})...)}, []string{"jumped", "top"},
-			"12 % of the scores at salesforce would move by 20 or more, above 10 % (10 % for each day since the run before)"},
+			"12 % of the scores at salesforce would move by 20 or more, above 10 % (10 % for each day since all was sent, up to 3)"},
 		{"less of the top tenth", pipeline.Crossing{Own: stays(slices.Concat(all(94, 99, func(f int) int { return f - 15 }),
 			all(79, 84, func(f int) int { return f + 15 }))...)}, []string{"top"},
 			"40 % of the top tenth at salesforce would stay in it, below 50 %"},
@@ -84,7 +84,7 @@ func TestAGuardComparesLeadByLead(t *testing.T) {
 		{"ten leave", pipeline.Crossing{Held: 49, Left: 10}, []string{"left"}, "10 of the 49"},
 		{"three in ten are new", pipeline.Crossing{Held: 100, New: 300}, nil, ""},
 		{"more are new", pipeline.Crossing{Held: 100, New: 301}, []string{"new"},
-			"301 of the 1000 scored leads never were sent to salesforce: 30.1 %, above 30 %"},
+			"301 of the 1000 scored leads never were sent to salesforce: 30.1 %, above 30 % (30 % for each day since all was sent, up to 3)"},
 		{"all are new to a target that holds few", pipeline.Crossing{Held: 99, New: 1000}, nil, ""},
 		{"another model's scores are not the same", pipeline.Crossing{Other: stays(all(0, 99, next)...)}, nil, ""},
 		{"another model has a third of this top", pipeline.Crossing{Other: stays(all(93, 99, func(f int) int { return f - 90 })...)}, nil, ""},
@@ -108,35 +108,102 @@ func TestAGuardComparesLeadByLead(t *testing.T) {
 	}
 }
 
-// What is new, or moves far, is held against what may be: nothing is known of a first run or of the past, a gap of days moves
-// more, and what the run before could not send is still new.
+// What is new, or moves far, is held against what may be: nothing is known of a first run or of the past, more is new and moves in
+// the days since the targets took all, and what the run before could not send is found again.
 func TestWhatMayBeNewOrMoveFar(t *testing.T) {
 	reference, started := usual(), time.Unix(0, 0)
 	after := func(days float64) func(*pipeline.Profile) {
 		return func(p *pipeline.Profile) { p.AsOf = started.Add(time.Duration(days * float64(24*time.Hour))) }
 	}
-	due := func(p *pipeline.Profile) { p.Due, p.Difference.New = true, 0.9 }
-	far := at(pipeline.Crossing{Own: stays(all(0, 19, func(f int) int { return f + 20 })...)}) // a fifth
-	fresh := at(pipeline.Crossing{Held: 100, New: 900})
+	due := func(p *pipeline.Profile) { p.Due = true }
+	left := func(p *pipeline.Profile) { p.Due, p.Difference.Jumped, p.Difference.New = true, 0.3, 0.9 }
+	moved := func(scores int) func(*pipeline.Profile) { // in hundredths of the leads
+		return at(pipeline.Crossing{Own: stays(all(0, scores-1, func(f int) int { return f + 20 })...)})
+	}
+	fresh := func(leads int) func(*pipeline.Profile) { return at(pipeline.Crossing{Held: 100, New: leads}) }
+	type runs = []pipeline.Profile
 	for _, tt := range []struct {
 		name   string
 		now    pipeline.Profile
-		before []pipeline.Profile
+		before runs
 		want   []string
 	}{
-		{"new leads", usual(fresh), []pipeline.Profile{usual()}, []string{"new"}},
-		{"of a first run", usual(fresh), nil, nil},
-		{"in the past", usual(fresh, past), []pipeline.Profile{usual()}, nil},
-		{"that the run before could not send", usual(fresh), []pipeline.Profile{usual(due)}, nil},
-		{"more than that", usual(at(pipeline.Crossing{Held: 100, New: 1000})), []pipeline.Profile{usual(due)}, []string{"new"}},
-		{"after a day", usual(far, after(1)), []pipeline.Profile{usual(after(0))}, []string{"jumped"}},
-		{"after two days", usual(far, after(2)), []pipeline.Profile{usual(after(0))}, nil},
-		{"far, in the past", usual(far, past), []pipeline.Profile{usual()}, nil},
-		{"far, and no run before", usual(far), nil, nil},
-		{"far, and another model before", usual(far), []pipeline.Profile{usual(by("old@1"))}, nil},
+		{"new leads", usual(fresh(301)), runs{usual()}, []string{"new"}},
+		{"of a first run", usual(fresh(900)), nil, nil},
+		{"in the past", usual(fresh(900), past), runs{usual()}, nil},
+		{"that the run before could not send", usual(fresh(990)), runs{usual(left)}, nil},
+		{"nor one of another model", usual(fresh(990)), runs{usual(left, by("old@1"))}, nil},
+		{"more than that", usual(fresh(991)), runs{usual(left)}, []string{"new"}},
+		{"that some other run could not send", usual(fresh(900)), runs{usual(), usual(left)}, []string{"new"}},
+		{"new leads of two days", usual(fresh(600), after(2)), runs{usual(after(0))}, nil},
+		{"more than that", usual(fresh(601), after(2)), runs{usual(after(0))}, []string{"new"}},
+		{"after a day", usual(moved(11), after(1)), runs{usual(after(0))}, []string{"jumped"}},
+		{"after two days", usual(moved(20), after(2)), runs{usual(after(0))}, nil},
+		{"more than that", usual(moved(21), after(2)), runs{usual(after(0))}, []string{"jumped"}},
+		{"after a month", usual(moved(30), after(30)), runs{usual(after(0))}, nil},
+		{"more than three days'", usual(moved(31), after(30)), runs{usual(after(0))}, []string{"jumped"}},
+		{"new leads of a month", usual(fresh(901), after(30)), runs{usual(after(0))}, []string{"new"}},
+		{"two days in which a target was away", usual(moved(20), after(2)), runs{usual(after(1.9), due), usual(after(1), due), usual(after(0))}, nil},
+		{"of which one took all", usual(moved(20), after(2)), runs{usual(after(1.9), due), usual(after(1)), usual(after(0))}, []string{"jumped"}},
+		{"for as long as is known", usual(moved(20), after(2)), runs{usual(after(1), due), usual(after(0), due)}, nil},
+		{"which is a day only", usual(moved(20), after(2)), runs{usual(after(1.9), due), usual(after(1), due)}, []string{"jumped"}},
+		{"far, which the run before could not send", usual(moved(33)), runs{usual(left)}, nil},
+		{"farther than that", usual(moved(34)), runs{usual(left)}, []string{"jumped"}},
+		{"far, in the past", usual(moved(40), past), runs{usual()}, nil},
+		{"far, and no run before", usual(moved(40)), nil, nil},
+		{"far, and another model before", usual(moved(40)), runs{usual(by("old@1"))}, nil},
 	} {
 		if v := policy.NewGuard(limits)(&tt.now, &reference, tt.before); !slices.Equal(checks(v), tt.want) {
 			t.Errorf("%s: found %+v, want %q", tt.name, v.Findings, tt.want)
+		}
+	}
+}
+
+// judge gives a run that meets a target as told, with its verdict, as the ledger keeps it.
+func judge(c pipeline.Crossing, before ...pipeline.Profile) (pipeline.Verdict, pipeline.Profile) {
+	now, reference := usual(at(c)), usual()
+	v := policy.NewGuard(limits)(&now, &reference, before)
+	now.Targets, now.Difference, now.Allowed = nil, v.Difference, v.Allowed
+	return v, now
+}
+
+// What the first runs find is what the next ones go by: new leads that did not all fit into the budget, and scores that moved far
+// in a gap and did not either.
+func TestWhatDidNotFitIntoTheBudgetIsSentByTheNextRuns(t *testing.T) {
+	var before []pipeline.Profile
+	for _, sync := range [][]int{{0, 90, 300, 600}, {0, 300, 600}} {
+		before = nil
+		for _, held := range sync {
+			v, now := judge(pipeline.Crossing{Held: held, New: 1000 - held}, before...)
+			if now.Due = true; len(v.Findings) != 0 {
+				t.Errorf("a first sync that is at %d of 1000 leads: %+v", held, v.Findings)
+			}
+			before = slices.Insert(before, 0, now)
+		}
+	}
+	if v, _ := judge(pipeline.Crossing{Held: 600, New: 500}, before...); !slices.Equal(checks(v), []string{"new"}) {
+		t.Errorf("more than what is still due: %+v", v.Findings)
+	}
+	before[0].Due = false
+	if v, _ := judge(pipeline.Crossing{Held: 600, New: 400}, before...); !slices.Equal(checks(v), []string{"new"}) {
+		t.Errorf("once all was sent: %+v", v.Findings)
+	}
+
+	far := func(scores int) pipeline.Crossing {
+		return pipeline.Crossing{Own: stays(all(0, scores-1, func(f int) int { return f + 20 })...)}
+	}
+	gap := usual(func(p *pipeline.Profile) { p.AsOf = p.AsOf.AddDate(0, 0, -3) })
+	for name, last := range map[string]pipeline.Profile{"after a gap": gap, "after another model's": usual(by("old@1"))} {
+		v, first := judge(far(28), last)
+		if len(v.Findings) != 0 {
+			t.Fatalf("%s: %+v", name, v.Findings)
+		}
+		first.Due = true
+		if v, _ := judge(far(25), first, usual()); len(v.Findings) != 0 {
+			t.Errorf("%s, the rest of it: %+v", name, v.Findings)
+		}
+		if v, _ := judge(far(35), first, usual()); !slices.Equal(checks(v), []string{"jumped"}) {
+			t.Errorf("%s, more than the rest: %+v", name, v.Findings)
 		}
 	}
 }
@@ -170,13 +237,6 @@ func TestANewModelsScoresAreComparedWithTheOldOnes(t *testing.T) {
 func TestWhatWasReleasedMayBeDoneAgain(t *testing.T) {
 	bad := pipeline.Crossing{Own: stays(all(0, 90, next)...), Held: 1000, Left: 300}
 	worse := pipeline.Crossing{Own: stays(all(0, 99, next)...), Held: 1000, Left: 331}
-	guard, reference := policy.NewGuard(limits), usual()
-	judge := func(c pipeline.Crossing, before ...pipeline.Profile) (pipeline.Verdict, pipeline.Profile) {
-		now := usual(at(c))
-		v := guard(&now, &reference, before)
-		now.Targets, now.Difference, now.Allowed = nil, v.Difference, v.Allowed
-		return v, now
-	}
 	v, held := judge(bad, usual())
 	if !slices.Equal(checks(v), []string{"left", "changed"}) || math.Abs(v.Difference.Changed-0.91) > 1e-9 || v.Difference.Left != 0.3 ||
 		v.Allowed != (pipeline.Difference{}) {

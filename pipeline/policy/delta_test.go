@@ -70,6 +70,7 @@ func TestOneKey(t *testing.T) {
 		{"equal and unsure, and was refused lately", func(c *pipeline.Confirmed) { c.Unsure, c.Until = true, pipeline.Never }, quarantined},
 		{"a first score was refused lately", func(c *pipeline.Confirmed) { c.Model, c.Version, c.Until = "", 0, pipeline.Never }, quarantined},
 		{"a first score may be tried again", func(c *pipeline.Confirmed) { c.Model, c.Version, c.Until = "", 0, run.Started }, first},
+		{"a first score was refused, and is due", func(c *pipeline.Confirmed) { *c = pipeline.Confirmed{Key: c.Key} }, first},
 		{"in quarantine, and a newer version is there", func(c *pipeline.Confirmed) { c.Version, c.Until = version, pipeline.Never }, superseded},
 	}
 	for _, tt := range tests {

@@ -14,10 +14,11 @@ type Limits struct {
 	MaxRows     float64 // the same, from above
 	MaxRejected float64 // points by which the rejected share of the rows may lie above the median
 	MaxMissing  float64 // points by which the missing share of a column may lie above the median
+	MaxFlat     float64 // share of the rows in which a column at least differed from one value that may be lost
 	MaxFactor   float64 // by which a column's numbers may typically be larger, or smaller, than the median
 	MaxChanged  float64 // share of the leads with a score of this model that get another one
-	MaxJumped   float64 // share of the same whose score moves by [pipeline.Jump] or more, for each day since the run before
-	MaxNew      float64 // share of the scored leads that a target knows nothing of
+	MaxJumped   float64 // share of the same whose score moves by [pipeline.Jump] or more, for each day since all was sent
+	MaxNew      float64 // share of the scored leads that a target knows nothing of, for each of the same days
 	MaxLeft     float64 // share of the leads with a score that are to be cleared
 	MaxShift    float64 // population stability index of the scores against those of the good runs before
 	MinOverlap  float64 // share of the top tenth that stays in it
@@ -84,18 +85,24 @@ func lesser(a, b pipeline.Difference) pipeline.Difference {
 }
 
 // released is what the run may differ from what the targets hold, because a person released a run of this model that did: until
-// the targets took what it gave.
-func (j *judgement) released() pipeline.Difference {
-	switch {
-	case len(j.before) == 0 || j.before[0].Model != j.now.Model:
-		return pipeline.Difference{}
-	case j.before[0].Released:
-		return j.before[0].Difference
-	case j.before[0].Due:
-		return j.before[0].Allowed
-	default:
-		return pipeline.Difference{}
+// the targets took what it gave. What the run before could not send is still new, and its scores still move far.
+func (j *judgement) released() (most pipeline.Difference) {
+	if len(j.before) == 0 {
+		return most
 	}
+	last := &j.before[0]
+	same := last.Model == j.now.Model
+	switch {
+	case same && last.Released:
+		most = last.Difference
+	case same && last.Due:
+		most = last.Allowed
+		most.Jumped = max(most.Jumped, last.Difference.Jumped)
+	}
+	if last.Due {
+		most.New = max(most.New, last.Difference.New)
+	}
+	return most
 }
 
 // rows compares how many there are. In the past there may have been others.

@@ -18,7 +18,7 @@ type sentRow struct {
 type watch struct {
 	mu          sync.Mutex
 	generations [][]value          // what every lead's score is, by the generation of the data
-	of          map[int64]int      // which generation a version was computed from: that in which its first row arrived
+	of          map[int64]int      // which generation a version was computed from
 	last        map[string]sentRow // what was last sent of a key
 	again       map[int64]int      // rows of a version that were sent again with the same value, by whichever version
 
@@ -41,14 +41,26 @@ func (w *watch) moved(scores []value) {
 	w.generations = append(w.generations, scores)
 }
 
+// computed notes that a run of the version was computed from the newest generation. Of a run that goes on, its rows say so; one
+// that is dead may have rows that arrive when the data has moved on.
+func (w *watch) computed(version int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.compute(version)
+}
+
+func (w *watch) compute(version int64) {
+	if _, known := w.of[version]; !known {
+		w.of[version] = len(w.generations) - 1
+	}
+}
+
 // arrive notes rows that a request brings, before anything becomes of them.
 func (w *watch) arrive(rows []sentRow) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range rows {
-		if _, known := w.of[r.version]; !known {
-			w.of[r.version] = len(w.generations) - 1
-		}
+		w.compute(r.version)
 		w.sent++
 		if last, known := w.last[r.key]; known && last.value == r.value {
 			w.repeated(last)

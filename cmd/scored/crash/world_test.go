@@ -136,7 +136,7 @@ jobs:
     dataprep: leads.sql
     key: lead_key
     bundle: %s
-    guard: {max_changed: 1, max_jumped: 1, max_new: 1, max_shift: 10, min_overlap: 0.01, new: {max_shift: 10, min_overlap: 0.01}}
+    guard: {max_flat: 1, max_changed: 1, max_jumped: 1, max_new: 1, max_shift: 10, min_overlap: 0.01, new: {max_shift: 10, min_overlap: 0.01}}
     targets:
       - name: salesforce
         object: Lead
@@ -184,6 +184,7 @@ func (w *world) end(t *testing.T, p *process) (code int, killed bool) {
 	t.Helper()
 	code, killed = p.end(t)
 	for i, version := range p.versions {
+		w.watch.computed(version)
 		w.excused[version] += int(p.unheard.Load())
 		if killed && i == len(p.versions)-1 {
 			w.excused[version]++
@@ -256,7 +257,7 @@ func (w *world) known(t *testing.T) map[string]value {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !c.Unsure && c.Until.IsZero() && !c.Cleared {
+		if c.Model != "" && !c.Unsure && c.Until.IsZero() && !c.Cleared {
 			values[c.Key] = value{c.Score, c.Grade, c.Model}
 		}
 	}

@@ -30,16 +30,11 @@ func TestSessionsThatEndInTheMidst(t *testing.T) {
 	w.move(t, 1)
 	both.Wait()
 	w.awaitQuiet(t, p)
-	p.await(t, "run ended", len(p.logged("run ended"))+2)
+	p.endedWell(t)
 	p.stop(t)
 	w.agree(t)
 	if again, logins := len(p.logged("session expired, logging in again")), w.logins(); again != 2 || logins != 2 {
 		t.Errorf("%d sessions expired, and there were %d logins; two jobs should have logged in once more each", again, logins)
-	}
-	for _, l := range p.logged("run ended") {
-		if l.End != "ok" {
-			t.Errorf("a run of %s ended %s: %s", l.Job, l.End, l.Reason)
-		}
 	}
 }
 

@@ -32,7 +32,7 @@ func (w *world) take(t *testing.T, killed bool) *image {
 	p := w.start(t, build(t), "daemon")
 	for n := range 3 {
 		w.move(t, 0.5)
-		p.await(t, "run ended", len(p.logged("run ended"))+2)
+		w.awaitQuiet(t, p)
 		if n == 1 {
 			w.before = slices.Clone(w.rows)
 		}

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,8 +20,10 @@ import (
 
 // line is what tests look at in a log line.
 type line struct {
+	Time                     time.Time
 	Msg, Error, Hint, Reason string
 	Job                      string
+	Run                      string `json:"run_id"`
 	Class                    string `json:"err_class"`
 	End                      pipeline.End
 }
@@ -118,43 +122,67 @@ func (p *process) logged(msg string) (found []line) {
 }
 
 // await waits until so many lines with a message are logged, and returns the last of them.
-func (p *process) await(t *testing.T, msg string, n int) line {
+func (p *process) await(t *testing.T, msg string, n int) (last line) {
 	t.Helper()
-	late := time.After(patience)
-	for {
-		p.mu.Lock()
-		grown := p.grown
-		p.mu.Unlock()
-		if found := p.logged(msg); len(found) >= n {
-			return found[n-1]
+	p.until(t, fmt.Sprintf("logged %q %d times", msg, n), func() bool {
+		found := p.logged(msg)
+		if len(found) >= n {
+			last = found[n-1]
 		}
-		select {
-		case <-grown:
-		case <-p.ended:
-			t.Fatalf("it ended before it logged %q %d times", msg, n)
-		case <-late:
-			t.Fatalf("it does not log %q %d times", msg, n)
-		}
-	}
+		return len(found) >= n
+	})
+	return last
 }
 
 // awaitText waits until the process has said something.
 func (p *process) awaitText(t *testing.T, text string) {
 	t.Helper()
+	p.until(t, fmt.Sprintf("said %q", text), func() bool { return strings.Contains(p.text(), text) })
+}
+
+// awaitRun waits until a run of the job that starts after this has ended.
+func (p *process) awaitRun(t *testing.T, job string) {
+	t.Helper()
+	after := time.Now()
+	p.until(t, "ended another run of "+job, func() bool {
+		ended := p.logged("run ended")
+		return slices.ContainsFunc(p.logged("run started"), func(began line) bool {
+			return began.Job == job && began.Time.After(after) &&
+				slices.ContainsFunc(ended, func(l line) bool { return l.Run == began.Run })
+		})
+	})
+}
+
+// until waits until something is so that shows in the log.
+func (p *process) until(t *testing.T, what string, is func() bool) {
+	t.Helper()
 	late := time.After(patience)
 	for {
 		p.mu.Lock()
 		grown := p.grown
 		p.mu.Unlock()
-		if strings.Contains(p.text(), text) {
+		if is() {
 			return
 		}
 		select {
 		case <-grown:
 		case <-p.ended:
-			t.Fatalf("it ended before it said %q", text)
+			if !is() {
+				t.Fatalf("it ended before it %s", what)
+			}
+			return
 		case <-late:
-			t.Fatalf("it does not say %q", text)
+			t.Fatalf("for %s it has not %s", patience, what)
+		}
+	}
+}
+
+// endedWell wants every run that ended to have ended well. One that is under way when a process is stopped does not.
+func (p *process) endedWell(t *testing.T) {
+	t.Helper()
+	for _, l := range p.logged("run ended") {
+		if l.End != pipeline.OK {
+			t.Errorf("run %s ended %s: %s", l.Run, l.End, l.Reason)
 		}
 	}
 }

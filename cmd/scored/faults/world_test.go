@@ -113,7 +113,7 @@ const jobConfig = `
     dataprep: %[1]s.sql
     key: lead_key
     bundle: %[2]s
-    guard: {min_overlap: 0.01, max_shift: 10, max_changed: 1, max_jumped: 1, max_new: 1}
+    guard: {max_flat: 1, min_overlap: 0.01, max_shift: 10, max_changed: 1, max_jumped: 1, max_new: 1}
     targets:
       - name: salesforce
         object: Lead
@@ -210,7 +210,7 @@ func (w *world) known(t *testing.T) map[string]value {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !c.Unsure && c.Until.IsZero() && !c.Cleared {
+			if c.Model != "" && !c.Unsure && c.Until.IsZero() && !c.Cleared {
 				values[c.Key] = value{c.Score, c.Grade, c.Model}
 			}
 		}
