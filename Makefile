@@ -33,10 +33,11 @@ bin/scored bin/sandbox: FORCE
 demo: build ## run the main job in a world of its own until Ctrl-C; ONCE=1: one run
 	bin/sandbox demo $(if $(ONCE),--once)
 
+# The Go tests take longest: what goes on beside them is nice to them.
 test: prepare ## everything: lint, Go with -race, Python, Node
 	$(MAKE) --no-print-directory -j2 test-go lint test-python
 
-test-go: node $(VENV)/ready $(TESTSUM) ## the Go tests, with the race detector and real PostgreSQL
+test-go: node $(VENV)/ready build $(TESTSUM) ## the Go tests, with the race detector and real PostgreSQL
 	@mkdir -p build
 	GO="$(GO)" $(TESTSUM) --format pkgname --jsonfile build/test.json --raw-command -- .ci/gotest
 	.ci/skips build/test.json docs/testing.md
@@ -46,7 +47,7 @@ test-systemd: ## the units, under a real systemd as PID 1 where this machine all
 	$(GO) test -count=1 -v ./systemd/
 
 test-python: $(VENV)/ready ## the exporter's tests, types and style
-	cd python && ../$(VENV)/bin/ruff check --config pyproject.toml . ../docs/examples && ../$(VENV)/bin/ruff format --config pyproject.toml --check . ../docs/examples && ../$(VENV)/bin/mypy && ../$(VENV)/bin/pytest -q
+	cd python && ../$(VENV)/bin/ruff check --config pyproject.toml . ../docs/examples && ../$(VENV)/bin/ruff format --config pyproject.toml --check . ../docs/examples && ../$(VENV)/bin/mypy && nice ../$(VENV)/bin/pytest -q
 
 test-matrix: $(MATRIX:%=build/matrix/%/ready) ## the exporter's tests with the oldest and the newest scikit-learn that it admits
 	@cd python && status=0; for v in $(MATRIX); do \
@@ -59,7 +60,7 @@ test-sf: $(SFCLI)/node_modules/.ready ## the Salesforce CLI against the emulated
 
 # The linter reads compiled packages: with the settings of the production build they are compiled once for both.
 lint: $(LINT) ## golangci-lint, with the one configuration; go vet is part of it
-	CGO_ENABLED=0 GOFLAGS=-trimpath $(LINT) run ./...
+	CGO_ENABLED=0 GOFLAGS=-trimpath nice $(LINT) run ./...
 
 interleave: ## 10,000 live runs, backfills and undos in a random order, with faults; `make test` makes 1,000
 	SCORED_RUNS=10000 $(GO) test -count=1 -run InAnyOrder -v ./cmd/scored | grep -v '^=== '
@@ -146,7 +147,7 @@ $(LINT): TOOL = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 $(TESTSUM): TOOL = gotest.tools/gotestsum
 $(LINT) $(TESTSUM): .ci/tools/go.mod .ci/tools/go.sum
 	@mkdir -p bin/tools
-	CGO_ENABLED=0 $(GO) build -C .ci/tools -trimpath -o $(CURDIR)/$@ $(TOOL)
+	CGO_ENABLED=0 nice $(GO) build -C .ci/tools -trimpath -o $(CURDIR)/$@ $(TOOL)
 	@touch $@
 
 clean: ## remove what the targets above made
