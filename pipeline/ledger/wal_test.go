@@ -54,7 +54,7 @@ func openLeft(t *testing.T, file, log []byte) error {
 func TestADamagedLogIsRefused(t *testing.T) {
 	file, log := left(t)
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 150 {
+	for range 40 {
 		at := rng.IntN(len(log) - logFrame) // the last frame can't be told from one that was being written
 		damaged := slices.Clone(log)
 		damaged[at] ^= 1 << rng.IntN(8)
@@ -70,7 +70,7 @@ func TestADamagedLogIsRefused(t *testing.T) {
 func TestALogThatEndsAnywhereIsRead(t *testing.T) {
 	file, log := left(t)
 	rng := rand.New(rand.NewPCG(3, 4))
-	for n := range 150 {
+	for n := range 40 {
 		end := rng.IntN(len(log))
 		torn := log[:end]
 		if n%2 == 0 { // it was being written over an older one

@@ -87,7 +87,10 @@ func parseSession(body []byte) (*session, error) {
 			Err:  errors.New("the token endpoint answered, but " + what),
 			Hint: "check that login_url is the address of a Salesforce org"}
 	}
-	if err := json.Unmarshal(body, &a); err != nil {
+	switch err := json.Unmarshal(body, &a); {
+	case err != nil && json.Valid(body):
+		return strange("with JSON of another form")
+	case err != nil:
 		return nil, &pipeline.Problem{Class: pipeline.TryAgain, Err: errors.New("the token endpoint answered, but not with JSON"),
 			Hint: "it may be in maintenance: see status.salesforce.com; if that lasts, check that login_url is the address of a " +
 				"Salesforce org and that no proxy answers in its place"}

@@ -179,6 +179,7 @@ func FuzzParseSession(f *testing.F) {
 	f.Add([]byte(`{"access_token":"00D!x","instance_url":"https://a.my.salesforce.com","token_type":"Bearer",` +
 		`"id":"https://login.salesforce.com/id/00D000000000062EAA/005000000000001AAA"}`))
 	f.Add([]byte(`{"access_token":"a\nb","instance_url":"http://evil.example","id":"https://x/id/1/2"}`))
+	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		s, err := parseSession(body)
 		if err != nil {

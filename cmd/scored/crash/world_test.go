@@ -164,11 +164,19 @@ func (w *world) retreat(t *testing.T) {
 	w.watch.moved(w.scores(t))
 }
 
-// clean makes a run that nothing disturbs and that ends well.
+// clean makes a run that nothing disturbs and that ends well, at the latest the third: a busy machine may not answer in time.
 func (w *world) clean(t *testing.T) {
 	t.Helper()
 	w.front.disturb(0)
-	w.endsWell(t, w.start(t, nil, "run", job))
+	p := w.start(t, nil, "run", job)
+	for range 2 {
+		if code, _ := p.end(t); code != 75 {
+			break
+		}
+		w.end(t, p)
+		p = w.start(t, nil, "run", job)
+	}
+	w.endsWell(t, p)
 }
 
 // endsWell waits for the end of a run that nothing may be wrong with, by its own account.
