@@ -254,11 +254,12 @@ func TestAGuardIsGivenTheRunsBefore(t *testing.T) {
 func TestAProfileTellsWhetherTheTargetsTookAll(t *testing.T) {
 	down := &pipeline.Problem{Class: pipeline.TryAgain, Err: errors.New("503")}
 	for name, tt := range map[string]struct {
-		org *org
-		due bool
+		org  *org
+		due  bool
+		open float64 // share of the leads: no more can be new to the next run
 	}{
-		"all": {&org{}, false}, "half of it": {&org{err: down, failAfter: 1}, true}, "nothing": {&org{preflight: down}, true},
-		"all but a row in five": {&org{answer: without("b")}, true}, "all but a row in ten": {&org{answer: without("k")}, false},
+		"all": {&org{}, false, 0}, "some": {&org{err: down, failAfter: 1}, true, 0.6}, "nothing": {&org{preflight: down}, true, 1},
+		"all but a row in five": {&org{answer: without("b")}, true, 0.2}, "all but a row in ten": {&org{answer: without("k")}, false, 0.1},
 	} {
 		source := five()
 		if strings.HasSuffix(name, "ten") {
@@ -266,10 +267,10 @@ func TestAProfileTellsWhetherTheTargetsTookAll(t *testing.T) {
 		}
 		r := runner(source, newMemory(), tt.org)
 		r.Guard = func(*pipeline.Profile, *pipeline.Profile, []pipeline.Profile) pipeline.Verdict {
-			return pipeline.Verdict{}
+			return pipeline.Verdict{Difference: pipeline.Difference{New: 1}}
 		}
-		if s, _ := r.Run(t.Context(), live()); s.Profile == nil || s.Profile.Due != tt.due {
-			t.Errorf("%s: %+v, want due %t", name, s.Profile, tt.due)
+		if s, _ := r.Run(t.Context(), live()); s.Profile == nil || s.Profile.Due != tt.due || s.Profile.Difference.New != tt.open {
+			t.Errorf("%s: %+v, want %+v", name, s.Profile, tt)
 		}
 	}
 }

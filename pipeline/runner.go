@@ -219,6 +219,7 @@ func (w *work) record(ctx context.Context, refused []RefusedRow, err error) erro
 	s.Hint = s.hint(errors.Join(err, perr))
 	if s.Profile != nil {
 		s.Profile.Due = s.due()
+		s.Profile.Difference.New = min(s.Profile.Difference.New, s.open())
 	}
 	var lines []string
 	if w.Tail != nil {

@@ -134,6 +134,17 @@ func (s *Summary) due() bool {
 	})
 }
 
+// open is the largest share of the scored leads that a target did not take: all of them where it did not come to a decision.
+func (s *Summary) open() (share float64) {
+	for _, t := range s.Targets {
+		if t.Error != "" && t.Changes == 0 {
+			return 1
+		}
+		share = max(share, float64(t.Changes-t.Accepted-t.Stale)/float64(max(1, s.Scored)))
+	}
+	return share
+}
+
 // unkept is how many changed scores the history did not take.
 func (s *Summary) unkept() int {
 	if s.History == nil {

@@ -53,7 +53,10 @@ func (c *checker) scores(ctx context.Context, jc configs.Job, t pipeline.Target)
 	if c.ledger == nil {
 		return
 	}
-	for _, err := range c.ledger.Confirmed(ctx, jc.Name, t.Sink.Name()) { // the first entry says enough
+	for known, err := range c.ledger.Confirmed(ctx, jc.Name, t.Sink.Name()) { // the first that may be held says enough
+		if err == nil && known.Model == "" && !known.Unsure {
+			continue
+		}
 		c.result("scores", t.Sink.Name(), "the ledger knows what the org confirmed", err)
 		return
 	}

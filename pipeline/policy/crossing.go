@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"scored/pipeline"
@@ -60,7 +61,7 @@ func beyond(is float64, most *float64, limit, released float64) bool {
 // fresh looks for keys that are none: leads that nobody knows. New to a first run, or to a target that holds little, they are no
 // finding, and are noted for the next run.
 func (j *judgement) fresh(c *pipeline.Crossing) {
-	scored, most := j.now.Scores.Rows(), j.MaxNew*j.days()
+	scored, most := j.now.Scores.Rows(), j.overDays(j.MaxNew)
 	is := share(c.New, scored)
 	if !beyond(is, &j.Difference.New, most, j.Allowed.New) || len(j.before) == 0 || j.now.Past || c.Held < fewKnown || c.New < fewOdd {
 		return
@@ -71,7 +72,7 @@ func (j *judgement) fresh(c *pipeline.Crossing) {
 
 // jumped looks for scores that went to other leads: few move far within a day. A model's first run is left to other checks.
 func (j *judgement) jumped(c *pipeline.Crossing) {
-	far, most := jumps(&c.Own), j.MaxJumped*j.days()
+	far, most := jumps(&c.Own), j.overDays(j.MaxJumped)
 	is := share(far, known(&c.Own))
 	if !beyond(is, &j.Difference.Jumped, most, j.Allowed.Jumped) || len(j.before) == 0 || j.before[0].Model != j.now.Model ||
 		j.now.Past || far < fewOdd {
@@ -83,6 +84,10 @@ func (j *judgement) jumped(c *pipeline.Crossing) {
 
 // eachDay says what the limits on new leads, and on scores that move far, are for.
 const eachDay = "for each day since all was sent, up to 3"
+
+// overDays is what a limit for one day lets pass in all of them: in each that share of what the days before left. So no number of
+// days lets anything pass.
+func (j *judgement) overDays(limit float64) float64 { return max(limit, 1-math.Pow(1-limit, j.days())) }
 
 // days is how many have passed since the targets took all of a run, as far back as the runs before go: at least one, and at most
 // three, lest after an outage anything may be new or move far.

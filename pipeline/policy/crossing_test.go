@@ -135,18 +135,18 @@ func TestWhatMayBeNewOrMoveFar(t *testing.T) {
 		{"nor one of another model", usual(fresh(990)), runs{usual(left, by("old@1"))}, nil},
 		{"more than that", usual(fresh(991)), runs{usual(left)}, []string{"new"}},
 		{"that some other run could not send", usual(fresh(900)), runs{usual(), usual(left)}, []string{"new"}},
-		{"new leads of two days", usual(fresh(600), after(2)), runs{usual(after(0))}, nil},
-		{"more than that", usual(fresh(601), after(2)), runs{usual(after(0))}, []string{"new"}},
+		{"new leads of two days", usual(fresh(505), after(2)), runs{usual(after(0))}, nil},
+		{"more than that", usual(fresh(515), after(2)), runs{usual(after(0))}, []string{"new"}},
 		{"after a day", usual(moved(11), after(1)), runs{usual(after(0))}, []string{"jumped"}},
-		{"after two days", usual(moved(20), after(2)), runs{usual(after(0))}, nil},
-		{"more than that", usual(moved(21), after(2)), runs{usual(after(0))}, []string{"jumped"}},
-		{"after a month", usual(moved(30), after(30)), runs{usual(after(0))}, nil},
-		{"more than three days'", usual(moved(31), after(30)), runs{usual(after(0))}, []string{"jumped"}},
-		{"new leads of a month", usual(fresh(901), after(30)), runs{usual(after(0))}, []string{"new"}},
-		{"two days in which a target was away", usual(moved(20), after(2)), runs{usual(after(1.9), due), usual(after(1), due), usual(after(0))}, nil},
-		{"of which one took all", usual(moved(20), after(2)), runs{usual(after(1.9), due), usual(after(1)), usual(after(0))}, []string{"jumped"}},
-		{"for as long as is known", usual(moved(20), after(2)), runs{usual(after(1), due), usual(after(0), due)}, nil},
-		{"which is a day only", usual(moved(20), after(2)), runs{usual(after(1.9), due), usual(after(1), due)}, []string{"jumped"}},
+		{"after two days", usual(moved(18), after(2)), runs{usual(after(0))}, nil},
+		{"more than that", usual(moved(20), after(2)), runs{usual(after(0))}, []string{"jumped"}},
+		{"after a month", usual(moved(27), after(30)), runs{usual(after(0))}, nil},
+		{"more than three days'", usual(moved(28), after(30)), runs{usual(after(0))}, []string{"jumped"}},
+		{"new leads of a month", usual(fresh(658), after(30)), runs{usual(after(0))}, []string{"new"}},
+		{"two days in which a target was away", usual(moved(18), after(2)), runs{usual(after(1.9), due), usual(after(1), due), usual(after(0))}, nil},
+		{"of which one took all", usual(moved(18), after(2)), runs{usual(after(1.9), due), usual(after(1)), usual(after(0))}, []string{"jumped"}},
+		{"for as long as is known", usual(moved(18), after(2)), runs{usual(after(1), due), usual(after(0), due)}, nil},
+		{"which is a day only", usual(moved(18), after(2)), runs{usual(after(1.9), due), usual(after(1), due)}, []string{"jumped"}},
 		{"far, which the run before could not send", usual(moved(33)), runs{usual(left)}, nil},
 		{"farther than that", usual(moved(34)), runs{usual(left)}, []string{"jumped"}},
 		{"far, in the past", usual(moved(40), past), runs{usual()}, nil},
@@ -194,7 +194,7 @@ func TestWhatDidNotFitIntoTheBudgetIsSentByTheNextRuns(t *testing.T) {
 	}
 	gap := usual(func(p *pipeline.Profile) { p.AsOf = p.AsOf.AddDate(0, 0, -3) })
 	for name, last := range map[string]pipeline.Profile{"after a gap": gap, "after another model's": usual(by("old@1"))} {
-		v, first := judge(far(28), last)
+		v, first := judge(far(27), last)
 		if len(v.Findings) != 0 {
 			t.Fatalf("%s: %+v", name, v.Findings)
 		}
